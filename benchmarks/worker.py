@@ -1,0 +1,215 @@
+"""One engine in a process of its own: builds its contenders, checks every answer, and times them on request."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+import resource
+import signal
+import statistics
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterator, Sequence
+    from multiprocessing.connection import Connection
+
+    from benchmarks.workloads.workload import Contender, Contenders, Decide, Decider, Request, Workload
+
+TURN_NS = 20_000_000
+"""About how long a contender decides in one turn; a slow one gets a few requests, a fast one several rounds of all."""
+MOST_ROUNDS = 5
+WARMING_PASSES = 3
+FEWEST_REQUESTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """How building and checking a contender went."""
+
+    contender: str
+    build_seconds: float | None = None
+    build_mebibytes: float | None = None
+    """Growth of the process's peak memory while it was built; 0 where the peak lay earlier."""
+    checked: int = 0
+    wrong: int = 0
+    problem: str | None = None
+    """Why it cannot be timed, where it cannot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One turn: nanoseconds a decision, beside the hand-written function's in the same process at the same time."""
+
+    ns: float
+    hand_written_ns: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What a worker is to do."""
+
+    module: str
+    workload: Workload[Any]
+    pattern: re.Pattern[str]
+    check_seconds: float
+
+
+def _pass_of_answers(decide: Decider, requests: Sequence[Any]) -> float:
+    start = time.perf_counter_ns()
+    for request in requests:
+        decide(request)
+    return (time.perf_counter_ns() - start) / len(requests)
+
+
+def _pass_of_decisions(decide: Decider, requests: Sequence[Any]) -> float:
+    start = time.perf_counter_ns()
+    for request in requests:
+        decide(request).allowed  # noqa: B018 - reading the answer is part of what a caller does
+    return (time.perf_counter_ns() - start) / len(requests)
+
+
+class Runner:
+    """A contender that is built: its answers can be checked, and it can be timed."""
+
+    def __init__(self, contender: Contender[Any], workload: Workload[Any]) -> None:
+        """Building is what is timed as loading; making the contender's own request objects is not."""
+        self._contender = contender
+        self._workload = workload
+        before, start = _peak_mebibytes(), time.perf_counter()
+        self._decide = contender.build(workload)
+        self.build_seconds = time.perf_counter() - start
+        self.build_mebibytes = _peak_mebibytes() - before
+        self._pass = _pass_of_decisions if contender.returns_decision else _pass_of_answers
+        given = contender.given
+        self._given = [given(request) for request in workload.requests] if given else workload.requests
+        self._unseen = self._start_unseen()
+        self._ns = 0.0
+
+    def _start_unseen(self) -> Iterator[list[Request]]:
+        start = self._workload.unseen if self._contender.unseen else None
+        return start() if start else iter(())
+
+    def check(self, seconds: float) -> tuple[int, int]:
+        """Compare with the plain reference, on all requests or until `seconds` have passed: checked, wrong."""
+        requests, expected = self._given, self._workload.expected
+        if self._contender.unseen:
+            requests = next(self._unseen)
+            expected = [self._workload.reference(request) for request in requests]
+        checked = wrong = 0
+        start = time.perf_counter()
+        for request, answer in zip(requests, expected, strict=True):
+            decided = self._decide(request)
+            wrong += bool(decided.allowed if self._contender.returns_decision else decided) != answer
+            checked += 1
+            if time.perf_counter() - start > seconds:
+                break
+        self._ns = (time.perf_counter() - start) / checked * 1e9
+        return checked, wrong
+
+    def turn(self, number: int) -> Sample:
+        """Time the contender, with the hand-written function right before and right after."""
+        own = self._requests_of(number)
+        rounds = max(1, min(MOST_ROUNDS, int(TURN_NS / (self._ns * len(own)))))
+        return _middle([self._round(own) for _ in range(rounds)])
+
+    def _requests_of(self, number: int) -> Sequence[Any]:
+        """All requests for a fast contender, the next few for a slow one."""
+        count = max(FEWEST_REQUESTS, int(TURN_NS / self._ns))
+        if count >= len(self._given):
+            return self._given
+        start = number * count % len(self._given)
+        return [*self._given, *self._given][start : start + count]
+
+    def _round(self, own: Sequence[Any]) -> Sample:
+        hand_written, base, warming = self._workload.hand_written, self._workload.requests, own
+        if self._contender.unseen:
+            base = own = next(self._unseen)
+            warming = next(self._unseen)
+        before = _warm_pass(hand_written, base)
+        if self._ns * len(own) < TURN_NS / MOST_ROUNDS:
+            self._pass(self._decide, warming)
+        ns = self._pass(self._decide, own)
+        after = _warm_pass(hand_written, base)
+        mean = (before + after) / 2
+        return Sample(ns=ns, hand_written_ns=mean, ratio=ns / mean)
+
+
+def _warm_pass(hand_written: Decide, requests: Sequence[Request]) -> float:
+    """The contender leaves its own data in the caches, and it takes passes until they hold the function's again."""
+    for _ in range(WARMING_PASSES):
+        _pass_of_answers(hand_written, requests)
+    return _pass_of_answers(hand_written, requests)
+
+
+def _middle(samples: Sequence[Sample]) -> Sample:
+    return Sample(
+        ns=statistics.median(sample.ns for sample in samples),
+        hand_written_ns=statistics.median(sample.hand_written_ns for sample in samples),
+        ratio=statistics.median(sample.ratio for sample in samples),
+    )
+
+
+def _peak_mebibytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
+
+
+def _prepare(contender: Contender[Any], assignment: Assignment) -> tuple[Preparation, Runner | None]:
+    name = contender.name
+    if contender.largest is not None and assignment.workload.size > contender.largest:
+        return Preparation(contender=name, problem=f"not run beyond {contender.largest:,}"), None
+    try:
+        runner = Runner(contender, assignment.workload)
+        checked, wrong = runner.check(assignment.check_seconds)
+    except Exception as error:  # noqa: BLE001 - whatever a peer raises is shown as its result
+        return Preparation(contender=name, problem=f"failed: {error!r}"[:200]), None
+    preparation = Preparation(
+        contender=name,
+        build_seconds=runner.build_seconds,
+        build_mebibytes=runner.build_mebibytes,
+        checked=checked,
+        wrong=wrong,
+    )
+    return preparation, None if wrong else runner
+
+
+def _contenders(assignment: Assignment, parent: Connection) -> tuple[Contender[Any], ...]:
+    try:
+        contenders: Contenders = importlib.import_module(assignment.module).CONTENDERS
+    except Exception as error:  # noqa: BLE001 - likewise
+        name = assignment.module.rpartition(".")[2]
+        parent.send(Preparation(contender=name, problem=f"failed: {error!r}"[:200]))
+        return ()
+    return tuple(
+        contender
+        for contender in contenders.get(assignment.workload.name, ())
+        if assignment.pattern.search(contender.name)
+    )
+
+
+def work(assignment: Assignment, parent: Connection) -> None:
+    """Prepare every contender, then time whichever the parent names.
+
+    The parent is sent the name of each contender as it is begun, its Preparation when it is done, and None after the
+    last; then each (index, turn number) from it is answered with a Sample, until None comes.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    logging.disable(logging.CRITICAL)  # pycasbin writes every denied request to the log otherwise
+    contenders = _contenders(assignment, parent)
+    runners: list[Runner | None] = []
+    for contender in contenders:
+        parent.send(contender.name)
+        preparation, runner = _prepare(contender, assignment)
+        runners.append(runner)
+        parent.send(preparation)
+    parent.send(None)
+    gc.collect()
+    gc.freeze()
+    while (order := parent.recv()) is not None:
+        index, number = order
+        runner = runners[index]
+        parent.send(runner.turn(number) if runner else None)

@@ -1,0 +1,46 @@
+"""`policy-check explain [CODE]`: the page of a code, or the list of all codes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from durwan.cli.exits import GOOD, UsageError
+from durwan.diagnostics.codes import CODES
+from durwan.diagnostics.explanations import draw_page, find_code, list_codes, nearest_code
+
+if TYPE_CHECKING:
+    import argparse
+
+    from durwan.cli.output import Output
+
+EXAMPLES = """\
+  policy-check explain P0101
+  policy-check explain unknown-attribute
+  policy-check explain
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument("code", nargs="?", metavar="CODE", help="a code, or its name; without it, all are listed")
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Writes the page, or the list."""
+    if arguments.code is None:
+        if output.is_json:
+            output.write_json({"codes": [asdict(code) for code in CODES.values()]}, None)
+        else:
+            output.write(list_codes(output.style))
+        return GOOD
+    code = find_code(arguments.code)
+    if code is None:
+        near = nearest_code(arguments.code)
+        help_ = f"did you mean {near}?" if near else "policy-check explain lists all codes"
+        raise UsageError(f"there is no code {arguments.code}; {help_}")
+    if output.is_json:
+        output.write_json({**asdict(code), "text": code.page}, None)
+    else:
+        output.write(draw_page(code, output.style))
+    return GOOD

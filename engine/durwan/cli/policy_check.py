@@ -1,0 +1,125 @@
+"""`policy-check`: what policy authors run, offline. Finds the command and imports that alone."""
+
+# Every import costs the start of every command, also of those that do not need it.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+# Each command: its module, and what it does in a few words. The first one is run where no command is named.
+COMMANDS: Final = {
+    "check": ("check", "compile, lint and test a policy set: all that a merge request needs"),
+    "test": ("run_tests", "run the test files of a policy set"),
+    "eval": ("evaluate", "decide requests by a policy set"),
+    "show": ("show", "list what a policy set declares"),
+    "fmt": ("reformat", "write policy files in the one layout"),
+    "explain": ("explain", "print the page of a code, such as P0101"),
+}
+
+_OVERVIEW: Final = """\
+usage: policy-check [COMMAND] [PATH] [OPTION ...]
+
+Checks policy sets. Without a command it runs `check`; without a path it reads the directory it is called in.
+
+commands:
+{commands}
+
+  policy-check COMMAND --help   says more about one command
+  policy-check --version        prints the version
+
+examples:
+  policy-check policies/
+  policy-check policies/ --ref HEAD~1
+  policy-check test policies/ --run withdrawal
+  policy-check eval policies/ --request request.json -f json
+  policy-check explain P0101
+
+exit codes:
+  0  good
+  1  findings: a test failed, or a warning under --fail-level warning
+  2  the call or the configuration is wrong
+  3  the policies do not compile
+  10 a fault of policy-check itself
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; nothing escapes as an exception."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] in (["--version"], ["-V"]):
+        from durwan.cli.version import VERSION
+
+        sys.stdout.write(f"policy-check {VERSION}\n")
+        return 0
+    if words[:1] in (["--help"], ["-h"], ["help"]) and len(words) == 1:
+        width = max(len(name) for name in COMMANDS)
+        commands = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+        sys.stdout.write(_OVERVIEW.format(commands=commands))
+        return 0
+    return _guarded(words)
+
+
+def _guarded(words: list[str]) -> int:
+    """Every way in which a command can end, as an exit code and at most one line on standard error."""
+    from durwan.cli import exits
+    from durwan.errors import DurwanError
+
+    try:
+        return _dispatch(words)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else exits.USAGE
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return exits.NOT_HEARD
+    except (DurwanError, OSError) as error:
+        _complain(f"error: {error}")
+        return exits.USAGE
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is our fault, and has an exit code
+        if any(word in {"-v", "--verbose"} for word in words):
+            import traceback
+
+            traceback.print_exc()
+        _complain(f"internal error: {type(error).__name__}: {error} (-v shows the traceback)")
+        return exits.OUR_FAULT
+
+
+def _dispatch(words: list[str]) -> int:
+    from importlib import import_module
+
+    from durwan.cli.arguments import make_parser
+    from durwan.cli.output import Output
+
+    name, rest = (words[0], words[1:]) if words and words[0] in COMMANDS else ("check", words)
+    module, summary = COMMANDS[name]
+    command = import_module(f"durwan.cli.{module}")
+    parser: argparse.ArgumentParser = make_parser(name, summary, command.EXAMPLES)
+    command.configure(parser)
+    arguments = parser.parse_args(rest)
+    with Output(name, arguments) as output:
+        code: int = command.run(arguments, output)
+    return code
+
+
+def _complain(message: str) -> None:
+    from durwan.diagnostics.terminal import visible
+
+    sys.stderr.write(f"policy-check: {' '.join(visible(line) for line in message.splitlines())}\n")
+
+
+def _forget_output() -> None:
+    """Whoever read our output went away: what is still buffered must not raise again when Python ends."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

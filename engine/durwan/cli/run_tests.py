@@ -1,0 +1,68 @@
+"""`policy-check test [PATH]`: the test files of a policy set."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from durwan.cli import arguments as options
+from durwan.cli.exits import FINDINGS
+from durwan.cli.findings import (
+    counted_severities,
+    counted_verdicts,
+    diagnostic_forms,
+    exit_code,
+    selected,
+    test_fields,
+    write_broken,
+    write_diagnostics,
+    write_failures,
+)
+from durwan.cli.reading import clock_of, pattern_of, read_policy_set, root_of
+from durwan.compilation import compile_policy
+from durwan.diagnostics.terminal import visible
+from durwan.workshop.verification import verify
+
+if TYPE_CHECKING:
+    import argparse
+
+    from durwan.cli.output import Output
+
+EXAMPLES = """\
+  policy-check test policies/
+  policy-check test policies/ --run 'AS-3[0-9]' -v
+  policy-check test -f json -o results.json
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    options.add_policy_set(parser)
+    options.add_case_filter(parser)
+    options.add_filters(parser)
+    options.add_clock(parser)
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Runs the cases, writes what became of them, and returns the exit code; no case at all is a finding."""
+    clock, pattern, root = clock_of(arguments), pattern_of(arguments), root_of(arguments)
+    compilation = compile_policy(read_policy_set(arguments))
+    began = time.perf_counter()
+    found = verify(compilation, clock, linted=False, pattern=pattern)
+    if found.results is None:
+        return write_broken(output, compilation, root)
+    mistaken = [item for item in selected(arguments, found.diagnostics) if item.code >= "P08"]
+    code = exit_code(arguments, compilation, mistaken, found.results) or (FINDINGS if not found.results else 0)
+    if output.is_json:
+        fields = test_fields(found.results, root) | {"diagnostics": diagnostic_forms(mistaken, root)}
+        output.write_json(fields, compilation.revision)
+        return code
+    write_diagnostics(output, mistaken, root)
+    write_failures(output, found.results, root)
+    if output.verbose:
+        output.write("".join(f"{result.verdict:<7} {visible(result.case.name)}\n" for result in found.results))
+    if not output.quiet:
+        summary = output.style.paint(counted_verdicts(found.results), "bad" if code else "good")
+        mistakes = f"; {counted_severities(mistaken)} in test files" if mistaken else ""
+        output.write(f"{summary}{mistakes} in {time.perf_counter() - began:.2f} s\n")
+    return code

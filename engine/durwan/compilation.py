@@ -1,0 +1,120 @@
+"""From the files of a policy set to a program: the first file to read. Each stage is one step of `compile_policy`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from durwan.credentials.key_files import read_key_files
+from durwan.credentials.keys import StaticKeys
+from durwan.diagnostics import Diagnostic
+from durwan.errors import PolicyError
+from durwan.language.check import check
+from durwan.language.manifest import Manifest, read_manifest
+from durwan.language.parser import decode, parse
+from durwan.language.policy_set import PolicySet, read_directory, read_mapping
+from durwan.language.syntax import Module
+from durwan.program.fingerprint import fingerprint
+from durwan.program.program import Program
+from durwan.runtime.engine import Compiled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compilation:
+    """What became of a policy set.
+
+    `program` and `revision` are None if and only if there is an error among the `diagnostics`, which are in source
+    order. `modules` are the files as they were read, for what works on text. `manifest` and `keys` are the set's own.
+    """
+
+    policy_set: PolicySet
+    manifest: Manifest
+    modules: tuple[Module, ...]
+    keys: StaticKeys
+    diagnostics: tuple[Diagnostic, ...]
+    program: Program | None
+    revision: str | None
+
+    def finished(self) -> Compiled:
+        """What an engine needs.
+
+        Raises:
+            PolicyError: there are errors.
+        """
+        if self.program is None or self.revision is None:
+            raise PolicyError(self.diagnostics)
+        return Compiled(
+            program=self.program, revision=self.revision, diagnostics=self.diagnostics, keys=self.keys
+        )
+
+
+def compile_policy(policy_set: PolicySet) -> Compilation:
+    """Compiles a policy set. The stages, each of which reports all mistakes that it finds:
+
+    1. read the manifest, which sets the limits for all that follows;
+    2. parse every policy file; a mistake costs one declaration, not the file;
+    3. resolve names, check types and rules, lower to a program; a file that could not be read whole would seem full
+       of unknown names, so with mistakes in the text the program is not even looked at;
+    4. read the keys;
+    5. digest the program: its revision.
+
+    Functions are generated from the program later, by the engine, when an action is first decided.
+    """
+    manifest, diagnostics = read_manifest(policy_set)
+    modules, mistakes = _parse(policy_set, manifest)
+    diagnostics.extend(mistakes)
+    program = None
+    if not _has_errors(diagnostics):
+        program, mistakes = check(modules, policy_set.files, manifest)
+        diagnostics.extend(mistakes)
+    keys, mistakes = read_key_files(policy_set.files, manifest.keys)
+    diagnostics.extend(mistakes)
+    if _has_errors(diagnostics):
+        program = None
+    return Compilation(
+        policy_set=policy_set,
+        manifest=manifest,
+        modules=tuple(modules),
+        keys=keys,
+        diagnostics=tuple(sorted(diagnostics, key=lambda item: item.order)),
+        program=program,
+        revision=None if program is None else fingerprint(program),
+    )
+
+
+def compile_directory(path: str) -> Compiled:
+    """Reads and compiles the policy set in a directory.
+
+    Raises:
+        PolicyError: the set has mistakes.
+        DurwanError: the set cannot be read.
+    """
+    return compile_policy(read_directory(path)).finished()
+
+
+def compile_sources(sources: Mapping[str, str]) -> Compiled:
+    """Compiles a policy set given as texts by path.
+
+    Raises:
+        PolicyError: the set has mistakes.
+    """
+    return compile_policy(read_mapping(sources)).finished()
+
+
+def _parse(policy_set: PolicySet, manifest: Manifest) -> tuple[list[Module], list[Diagnostic]]:
+    modules: list[Module] = []
+    diagnostics: list[Diagnostic] = []
+    for path, content in policy_set.files.items():
+        if not path.endswith(".policy"):
+            continue
+        source, mistakes = decode(path, content, manifest.limits)
+        diagnostics.extend(mistakes)
+        if source is not None:
+            module, mistakes = parse(source, manifest.limits)
+            modules.append(module)
+            diagnostics.extend(mistakes)
+    return modules, diagnostics
+
+
+def _has_errors(diagnostics: Sequence[Diagnostic]) -> bool:
+    return any(item.severity == "error" for item in diagnostics)

@@ -1,0 +1,1 @@
+"""Who is asking: API keys. Knows nothing of the language."""

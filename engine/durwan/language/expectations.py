@@ -1,0 +1,122 @@
+"""What could stand in a place, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from durwan.language.grammar import END
+from durwan.language.lexical import Token
+
+_OPERAND = frozenset(
+    """
+    NAME PATH LPAR MINUS TRUE FALSE NOW NOT ANY ALL AT INT_LITERAL DECIMAL_LITERAL DURATION_LITERAL STRING_LITERAL
+    INSTANT_LITERAL DATE_LITERAL ADDRESS_LITERAL NETWORK_LITERAL
+    """.split()
+)
+_OPERATOR = frozenset({"COMPARISON", "PLUS", "MINUS", "STAR", "IN", "NOT", "HAS", "LIKE", "IS", "AND", "OR", "DEFAULT"})
+TYPE_WORDS = frozenset({"BOOL", "STRING", "IP", "NETWORK", "TIME", "DURATION", "SCOPE", "INT", "DECIMAL", "SET"})
+_LITERAL = frozenset(
+    """
+    MINUS TRUE FALSE INT_LITERAL DECIMAL_LITERAL DURATION_LITERAL STRING_LITERAL INSTANT_LITERAL DATE_LITERAL
+    ADDRESS_LITERAL NETWORK_LITERAL
+    """.split()
+)
+_CLAUSE = frozenset("ON WHEN UNLESS BECAUSE RESPOND WITH REQUIRE TO COST PER".split())
+_DECLARATION = frozenset(
+    "CONTEXT ACTIONS SCOPES NETWORK SET LET WINDOW ALLOW DENY CHALLENGE SHADOW LIMIT INVARIANT".split()
+)
+_DAY = frozenset("MON TUE WED THU FRI SAT SUN".split())
+_NUMBER = frozenset({"INT_LITERAL", "DECIMAL_LITERAL", "DURATION_LITERAL"})
+_PATTERN = frozenset({"STAR", "PATTERN", "NAME", "PATH"})
+_NAME = frozenset({"NAME", "WORD"})
+_PATH = frozenset({"NAME", "PATH"})
+
+# The first group that is expected as a whole is named in place of its members.
+_GROUPS = (
+    ("a condition", _OPERAND - {"ANY", "ALL", "AT"}),
+    ("a value", _OPERAND - {"NOT", "ANY", "ALL", "AT"}),
+    ("an operator", _OPERATOR),
+    ("a type", TYPE_WORDS | {"STRING_LITERAL"}),
+    ("a clause", _CLAUSE),
+    ("a declaration", _DECLARATION),
+    ("a day", _DAY),
+    ("a literal", _LITERAL),
+    ("a number", _NUMBER),
+    ("an action", _PATTERN),
+    ("a name", _PATH),
+    ("a name", _NAME),
+)
+
+_WORDS = {
+    "NAME": "a name",
+    "WORD": "a name",
+    "PATH": "a name",
+    "PATTERN": "an action",
+    "INT_LITERAL": "a whole number",
+    "DECIMAL_LITERAL": "a number",
+    "STRING_LITERAL": "a string",
+    "DURATION_LITERAL": "a duration",
+    "INSTANT_LITERAL": "an instant",
+    "CLOCK_LITERAL": "a clock",
+    "DATE_LITERAL": "a date",
+    "ADDRESS_LITERAL": "an address",
+    "NETWORK_LITERAL": "a network",
+    "COMPARISON": "a comparison",
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "LBRACE": "`{`",
+    "RBRACE": "`}`",
+    "COMMA": "`,`",
+    "COLON": "`:`",
+    "EQUAL": "`=`",
+    "VBAR": "`|`",
+    "STAR": "`*`",
+    "PLUS": "`+`",
+    "MINUS": "`-`",
+    "DOTS": "`..`",
+    END: "the end of the file",
+}
+
+
+def in_words(expected: Iterable[str]) -> str:
+    """The terminals that are expected, as in "a name, `=` or `from`"."""
+    left = set(expected)
+    parts: list[str] = []
+    for words, group in _GROUPS:
+        if group <= left:
+            parts.append(words)
+            left -= group
+    if "a declaration" in parts or "a clause" in parts:
+        left.discard(END)
+    if "a condition" in parts or "a value" in parts:
+        left -= _OPERAND
+    if "a number" in parts:
+        left.discard("MINUS")
+    rest = sorted({_WORDS.get(kind) or f"`{kind.lower()}`" for kind in left})
+    parts = [*dict.fromkeys([*parts, *(words for words in rest if words not in parts)])]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}"
+
+
+def found_words(token: Token) -> str:
+    """What was found instead."""
+    if token.kind == END:
+        return "the end of the file"
+    text = token.text if len(token.text) <= 40 else f"{token.text[:40]}…"
+    return f"`{text}`"
+
+
+def advice(before: Token | None, found: Token, expected: set[str]) -> str | None:
+    """What to write instead, for the slips that others have made."""
+    if before is not None and before.kind == "IS" and found.kind == "NOT":
+        return "write `is unknown`"
+    if found.kind == "NOT" and "LPAR" in expected:
+        return "put `not` and what it negates in parentheses"
+    if before is not None and before.kind == "MINUS" and "INT_LITERAL" in expected:
+        return "a minus sign belongs to one literal; of anything else, write `0 - x`"
+    if found.kind == "MINUS" and before is not None and before.kind == "NAME" and before.end == found.start:
+        return "names are written with `_`, not with `-`"
+    if found.kind == "LPAR" and before is not None and before.kind in {"NAME", "PATH"}:
+        return "there are no functions to call"
+    if found.kind == "PATH" and "NAME" in expected:
+        return "what is declared here has a name without points"
+    return None

@@ -1,0 +1,66 @@
+"""Did you mean: the declared name that is nearest to one that is not declared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+# A run with thousands of unknown names, each beside thousands of declared ones, must not take minutes: once this many
+# distances have been computed, mistakes are still reported, without suggestions.
+_COMPARISONS = 50_000
+
+
+class Suggestions:
+    """Finds near names, within a budget for one run of the checker."""
+
+    def __init__(self, comparisons: int = _COMPARISONS) -> None:
+        self._left = comparisons
+
+    def nearest(self, name: str, candidates: Iterable[str]) -> str | None:
+        """The nearest candidate, or None where none is near; the first in alphabetical order where several are.
+
+        Near is one letter in four changed, added, left out or swapped; or, where it is the only one, a candidate that
+        goes on where the name ends, or a path that ends in the same name.
+        """
+        allowed = 1 + len(name) // 4
+        best: tuple[int, str] | None = None
+        alike: list[str] = []
+        letters = Counter(name)
+        ending = name.rpartition(".")[2]
+        for candidate in candidates:
+            if candidate.rpartition(".")[2] == ending or candidate.startswith(name):
+                alike.append(candidate)
+            if self._left <= 0 or not _may_be_near(name, letters, candidate, allowed):
+                continue
+            self._left -= 1
+            far = distance(name, candidate, allowed)
+            if far is not None and (best is None or (far, candidate) < best):
+                best = (far, candidate)
+                allowed = far
+        if best is not None:
+            return best[1]
+        return alike[0] if len(alike) == 1 else None
+
+
+def _may_be_near(name: str, letters: Counter[str], candidate: str, allowed: int) -> bool:
+    """A cheap bound: each change repairs at most one letter on either side."""
+    if abs(len(name) - len(candidate)) > allowed:
+        return False
+    return (letters - Counter(candidate)).total() <= allowed
+
+
+def distance(left: str, right: str, most: int) -> int | None:
+    """How many letters must be changed, added, left out or swapped with their neighbour; None if more than `most`."""
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        below = [i]
+        for j, b in enumerate(right, 1):
+            cost = min(row[j] + 1, below[j - 1] + 1, row[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                cost = min(cost, before[j - 2] + 1)
+            below.append(cost)
+        if min(below) > most and min(row) > most:
+            return None
+        before, row = row, below
+    return row[-1] if row[-1] <= most else None

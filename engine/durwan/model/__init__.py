@@ -1,0 +1,1 @@
+"""What things mean, without syntax: types, values, addresses, time windows, the schema, requests, keys, decisions."""

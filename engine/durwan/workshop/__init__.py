@@ -1,0 +1,1 @@
+"""What policy authors do offline: test files, their runner, requests from the command line."""

@@ -1,0 +1,40 @@
+"""The cases that a manifest says no release may fail: they have to exist, and to be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from durwan.compilation import Compilation
+from durwan.diagnostics import Diagnostic
+from durwan.diagnostics.yaml_document import Document, read_yaml
+from durwan.language.suggestions import Suggestions
+from durwan.workshop import mistakes
+from durwan.workshop.test_files import Suite
+
+_MANIFEST = "policy.yaml"
+
+
+def check_must_pass(compilation: Compilation, suite: Suite) -> Iterator[Diagnostic]:
+    """A mistake for each name in `must_pass` that no case has, and for each that only skipped cases have."""
+    wanted = compilation.manifest.must_pass
+    if not wanted:
+        return
+    document = _manifest(compilation)
+    by_title = {case.title: case for case in suite.cases if case.skip is not None}
+    by_title.update({case.title: case for case in suite.cases if case.skip is None})
+    suggestions = Suggestions()
+    for position, name in enumerate(wanted):
+        span = document.span(("must_pass", position))
+        case = by_title.get(name)
+        if case is None:
+            yield mistakes.must_pass_missing(span, name, suggestions.nearest(name, by_title))
+        elif case.skip is not None:
+            yield mistakes.must_pass_skipped(case.span, name, span)
+
+
+def _manifest(compilation: Compilation) -> Document:
+    """The manifest's text, which was read without a mistake before."""
+    document, _ = read_yaml(_MANIFEST, compilation.policy_set.files[_MANIFEST])
+    if document is None:
+        raise AssertionError("a manifest that names cases can be read")
+    return document

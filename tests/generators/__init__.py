@@ -1,0 +1,1 @@
+"""Seeded generators of typed programs and of requests aimed at their edges."""

@@ -1,0 +1,56 @@
+"""The literate specification of the language: every case of every Markdown file beside this one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from durwan import Engine
+from durwan.diagnostics.codes import CODES
+from tests.language.literate import Case, check_files, decisions_of, read_cases, render
+
+_HERE = Path(__file__).parent
+CASES = [pytest.param(case, id=f"{path.stem}:{case.line}") for path in sorted(_HERE.glob("*.md")) for case in read_cases(path)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_case(case: Case) -> None:
+    """A policy set gives exactly the errors and warnings that its section writes down."""
+    found = check_files(case.files)
+    assert render(found.errors) == case.expected.get("errors", ""), case.title
+    if "warnings" in case.expected:
+        assert render(found.warnings) == case.expected["warnings"], case.title
+
+
+DECISIONS = [
+    pytest.param(case.values[0], id=case.id) for case in CASES if "decisions" in case.values[0].expected  # type: ignore[union-attr]
+]
+
+
+@pytest.mark.parametrize("case", DECISIONS)
+def test_decisions(case: Case) -> None:
+    """A policy set decides each request as its section writes down."""
+    with Engine.from_sources(case.files) as engine:
+        for request, expected in decisions_of(case.expected["decisions"]):
+            assert _shown(engine.decide(request)) == expected, request
+
+
+def _shown(decision: Any) -> str:
+    return f"{decision.effect} {decision.rule or '-'} {decision.status} {decision.code}"
+
+
+# Made by this part of the language and by nobody else; the text's own codes are tested beside the parser.
+_SECTIONS = ("P02", "P03", "P04", "P056", "P06", "P07")
+# Cannot be brought about by a text alone; each has a test of its own in tests/unit/language.
+_ELSEWHERE = {"P0603", "P0709"}
+
+
+def test_every_code_has_a_case() -> None:
+    """Each code of the checker and of lint is reported by some case."""
+    blocks = [text for case in CASES for kind, text in case.values[0].expected.items() if kind != "decisions"]  # type: ignore[union-attr]
+    reported = set(re.findall(r"^(P[0-9]{4}) ", "\n".join(blocks), re.MULTILINE))
+    wanted = {code for code in CODES if code.startswith(_SECTIONS)}
+    assert wanted - reported - _ELSEWHERE == set()
