@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -50,6 +51,12 @@ def engine_of(program: Program) -> Engine:
     return Engine(lambda: compiled, clock=lambda: NOW)
 
 
+def shuffled(program: Program, random: Random) -> Program:
+    """The same rules in another source order."""
+    rules = random.sample(program.rules, len(program.rules))
+    return replace(program, rules=tuple(replace(rule, order=order) for order, rule in enumerate(rules)))
+
+
 def compare(program: Program, engine: Engine, request: Mapping[str, Any], random: Random) -> Decision:
     """Decides by both: everything but the deadline must be alike, and no deadline may be too late."""
     lookup = prepared(KEYS, program.schema)
@@ -63,7 +70,9 @@ def compare(program: Program, engine: Engine, request: Mapping[str, Any], random
             for instant in instants_before(now, until, random):
                 later = reference.decide(program, {**request, "now": instant}, clock=lambda: NOW, keys=lookup)
                 if later.outcome != expected.outcome:
-                    raise Disagreement(f"{until=} {instant=}\nrequest {request!r}\nat first {expected!r}\nthen {later!r}")
+                    raise Disagreement(
+                        f"{until=} {instant=}\nrequest {request!r}\nat first {expected!r}\nthen {later!r}"
+                    )
     return expected
 
 

@@ -35,7 +35,8 @@ def make_parser(name: str, summary: str, examples: str) -> argparse.ArgumentPars
 
 def add_policy_set(parser: argparse.ArgumentParser) -> None:
     """The path of the policy set, and at which revision to read it."""
-    parser.add_argument("path", nargs="?", default=".", metavar="PATH", help="a policy set's directory, or one policy file")
+    help_ = "the directory of the policy set, or one policy file"
+    parser.add_argument("path", nargs="?", default=".", metavar="PATH", help=help_)
     parser.add_argument("--ref", metavar="REV", help="read it as it is at a git revision")
 
 

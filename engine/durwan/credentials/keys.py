@@ -16,18 +16,35 @@ class KeySource(Protocol):
 
 
 class StaticKeys:
-    """Keys that do not change while the engine uses them."""
+    """Keys that do not change while the engine uses them: a copy of what was given, which nobody can write to."""
 
     def __init__(self, keys: Mapping[str, Mapping[str, object]] = MappingProxyType({})) -> None:
-        self._keys = {key_id: dict(attributes) for key_id, attributes in keys.items()}
+        self._keys: dict[str, Mapping[str, object]] = {
+            key_id: MappingProxyType({name: _fixed(value) for name, value in attributes.items()})
+            for key_id, attributes in keys.items()
+        }
 
     def get(self, key_id: str, /) -> Mapping[str, object] | None:
         """The attributes of the key, or None."""
         return self._keys.get(key_id)
 
-    def items(self) -> ItemsView[str, dict[str, object]]:
+    def items(self) -> ItemsView[str, Mapping[str, object]]:
         """All keys with their attributes."""
         return self._keys.items()
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def __repr__(self) -> str:
+        return f"<StaticKeys: {len(self)} keys>"
+
+
+def _fixed(value: object) -> object:
+    """The same value, in a form that cannot be changed later."""
+    match value:
+        case list():
+            return tuple(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        case set():
+            return frozenset(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        case _:
+            return value

@@ -2,8 +2,9 @@
 
 A code never changes its meaning and is never used again. Each has a page beside this file (`pages/P0201.md`), which
 `policy-check explain P0201` prints, and one function that makes its diagnostic, in `durwan/language/mistakes/` (for
-test files in `durwan/workshop/`). Sections: P01 text, P02 names, P03 types and values, P04 rules, P05 files, P06 time,
-P07 warnings, P08 test files. Rows are sorted by code.
+YAML as such beside this file, for key files in `durwan/credentials/`, for test files in `durwan/workshop/`). Sections:
+P01 text, P02 names, P03 types and values, P04 rules, P05 files, P06 time, P07 warnings, P08 test files. Rows are sorted
+by code.
 """
 
 from __future__ import annotations
@@ -159,6 +160,22 @@ _FILES: tuple[Code, ...] = (
     Code("P0512", "yaml-unknown-anchor", "error", "An alias refers to no anchor above it."),
     Code("P0513", "yaml-bad-merge", "error", "Something else than a mapping is merged."),
     Code("P0514", "yaml-more-mistakes", "error", "A YAML file has more mistakes than are shown."),
+    Code("P0521", "manifest-unknown-field", "error", "The manifest has a field that there is not."),
+    Code("P0522", "manifest-wrong-value", "error", "A field of the manifest has a value that it cannot have."),
+    Code("P0523", "manifest-unknown-language", "error", "The manifest asks for a language version that there is not."),
+    Code("P0524", "manifest-bad-path", "error", "A path in the manifest leads out of the policy set, or nowhere."),
+    Code("P0525", "manifest-file-missing", "error", "The manifest names a file that the policy set does not have."),
+    Code("P0526", "set-too-large", "error", "The files of a policy set are larger together than they may be."),
+    Code("P0527", "manifest-bad-name", "error", "A name in the manifest has characters that names do not have."),
+    Code("P0541", "key-unknown-field", "error", "A key file has a field that there is not."),
+    Code("P0542", "key-without-id", "error", "A key has no id."),
+    Code("P0543", "key-duplicate-id", "error", "Two keys have the same id."),
+    Code("P0544", "key-wrong-value", "error", "A field of a key has a value that it cannot have."),
+    Code("P0545", "key-bad-time", "error", "A time of a key is not an instant."),
+    Code("P0546", "key-bad-network", "error", "A network of a key is not an address or a network."),
+    Code("P0547", "key-secret", "error", "A key file holds a secret."),
+    Code("P0548", "key-file-without-keys", "error", "A key file has no list of keys."),
+    Code("P0549", "key-more-mistakes", "error", "The key files have more mistakes than are shown."),
     Code("P0561", "list-missing", "error", "A list file is not in the policy set."),
     Code("P0562", "list-too-long", "error", "A list has more entries than its limit."),
     Code("P0563", "list-more-mistakes", "error", "A list has more mistakes than are shown."),
@@ -224,9 +241,9 @@ def mistake(  # noqa: PLR0913 - a diagnostic has these parts
     span: Span,
     message: str,
     *,
-    help: str | None = None,
+    help: str | None = None,  # noqa: A002
     fix: Fix | None = None,
-    notes: tuple[Note, ...] = (),  # noqa: A002
+    notes: tuple[Note, ...] = (),
 ) -> Diagnostic:
     """The diagnostic of a registered code, with that code's severity.
 

@@ -66,6 +66,11 @@ class Document:
         self._root = root
         self.data: Any = None if root is None else _plain(root)
 
+    @property
+    def mapping(self) -> dict[str, Any] | None:
+        """The data of a file that is a mapping; None of one that is something else, or empty."""
+        return self.data if self._root is not None and self._root.kind == "mapping" else None
+
     def span(self, path: Path = ()) -> Span:
         """Where the value at `path` stands, or, if there is none, the innermost value around it."""
         node = self._root

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from durwan.diagnostics import Diagnostic, Span
 from durwan.language.arithmetic import calculate
-from durwan.language.comparisons import compare
+from durwan.language.comparisons import compare, quotes_advice
 from durwan.language.members import literal, outside_type
 from durwan.language.membership import Membership
 from durwan.language.mistakes import kinds, names
@@ -247,7 +247,7 @@ class Checker:
         if operand is None:
             return None
         if not isinstance(operand.node, nodes.Attribute):
-            self._report.append(kinds.known_without_attribute(operand.span, _known_advice(operand)))
+            self._report.append(kinds.known_without_attribute(operand.span, *_what(operand)))
             return None
         known: nodes.Expression = nodes.IsKnown(operand=operand.node, span=written.span)
         if written.negated:
@@ -270,7 +270,8 @@ class Checker:
             or not (whole or type(found.type) is type(operand.type))
             or not isinstance(found.node, nodes.Literal)
         ):
-            self._report.append(kinds.wrong_default(written.fallback.span, (operand.span, operand.type), None))
+            advice = _default_advice(found, operand)
+            self._report.append(kinds.wrong_default(written.fallback.span, (operand.span, operand.type), advice))
             return None
         outside = outside_type(found, operand.type)
         if outside is not None:
@@ -304,9 +305,18 @@ def _condition_advice(found: Typed) -> str | None:
             return None
 
 
-def _known_advice(operand: Typed) -> str | None:
-    if isinstance(operand.node, nodes.LetReference):
-        return f"name the attributes that `{operand.span.text}` is made of"
-    if isinstance(operand.node, nodes.Now):
-        return "`now` is always known"
-    return None
+def _default_advice(found: Typed | None, operand: Typed) -> str | None:
+    if isinstance(operand.type, types.SetOf | types.Network):
+        return f"a set has no literal: ask whether `{operand.span.text} is known`"
+    return None if found is None else quotes_advice(found, operand.type)
+
+
+def _what(operand: Typed) -> tuple[str, str | None]:
+    """What something that is no attribute is, and what to ask instead of whether it is known."""
+    match operand.node:
+        case nodes.LetReference():
+            return "a let", f"name the attributes that `{operand.span.text}` is made of"
+        case nodes.Now():
+            return "always known", None
+        case _:
+            return "an expression", "name the attributes that it is made of"

@@ -8,8 +8,10 @@ from durwan.diagnostics import Diagnostic
 from durwan.language.mistakes import kinds
 from durwan.language.suggestions import Suggestions
 from durwan.language.syntax import Comparison
-from durwan.language.typed import NUMERIC, Bound, Typed, is_constant, same_kind
+from durwan.language.typed import LITERALS, NUMERIC, Bound, Typed, is_constant, plain, same_kind
 from durwan.model import types
+from durwan.model.types import Type
+from durwan.model.values import read_value
 from durwan.program import nodes
 
 _ORDERED = (types.Int, types.Number, types.Time, types.Duration)
@@ -61,10 +63,20 @@ def _advice(left: Typed, right: Typed) -> str | None:
             return f"write `{b} in {a}`"
         case types.Time(), types.Duration():
             return f"compare an age: `now - {a}` is a duration"
-        case types.String(), types.Int() | types.Number() | types.Time() | types.Address():
-            return "a string in quotes is never a number, a time or an address"
+        case types.Duration(), types.Int():
+            return "a duration has a unit, such as `5s` or `2h`"
         case _:
-            return None
+            return quotes_advice(left, right.type) or quotes_advice(right, left.type)
+
+
+def quotes_advice(literal: Typed, wanted: Type) -> str | None:
+    """What to do with the quotes of a literal that has them where they do not belong, or lacks them where they do."""
+    if isinstance(literal.node, nodes.StringLiteral):
+        readable = read_value(plain(wanted), literal.node.value) is not None
+        return f"write `{literal.node.value}` without quotes" if readable else None
+    if isinstance(literal.node, LITERALS) and isinstance(wanted, types.String):
+        return f'a string stands in quotes: `"{literal.span.text}"`'
+    return None
 
 
 # ---------------------------------------------------------------- closed sets
@@ -116,8 +128,14 @@ def _never_whole(left: Typed, right: Typed) -> Typed | None:
 
 
 def _pointless(verdict: bool, written: Comparison, left: Typed, right: Typed) -> Diagnostic:
-    why = " and ".join(kinds.is_type(side.span, side.type) for side in (left, right) if not is_constant(side.node))
-    return kinds.always_true(written.span, why) if verdict else kinds.never_true(written.span, why)
+    sides = [side for side in (left, right) if not is_constant(side.node)]
+    why = " and ".join(kinds.is_type(side.span, side.type) for side in sides)
+    if not verdict:
+        return kinds.never_true(written.span, why, "correct the comparison, or the declared type")
+    named = sides[0].span.text
+    known = f"to ask whether there is a value, write `{named} is known`"
+    advice = known if isinstance(sides[0].node, nodes.Attribute) else "correct the comparison, or the declared type"
+    return kinds.always_true(written.span, why, advice)
 
 
 Interval = tuple[Bound, Bound]

@@ -5,7 +5,21 @@ from __future__ import annotations
 import re
 
 OPENING_WORDS = frozenset(
-    "context actions scopes network set let window shadow allow deny challenge limit invariant".split()
+    {
+        "context",
+        "actions",
+        "scopes",
+        "network",
+        "set",
+        "let",
+        "window",
+        "shadow",
+        "allow",
+        "deny",
+        "challenge",
+        "limit",
+        "invariant",
+    }
 )
 
 # What reads like the beginning of a declaration wherever it stands.

@@ -8,24 +8,87 @@ from durwan.language.grammar import END
 from durwan.language.lexical import Token
 
 _OPERAND = frozenset(
-    """
-    NAME PATH LPAR MINUS TRUE FALSE NOW NOT ANY ALL AT INT_LITERAL DECIMAL_LITERAL DURATION_LITERAL STRING_LITERAL
-    INSTANT_LITERAL DATE_LITERAL ADDRESS_LITERAL NETWORK_LITERAL
-    """.split()
+    {
+        "NAME",
+        "PATH",
+        "LPAR",
+        "MINUS",
+        "TRUE",
+        "FALSE",
+        "NOW",
+        "NOT",
+        "ANY",
+        "ALL",
+        "AT",
+        "INT_LITERAL",
+        "DECIMAL_LITERAL",
+        "DURATION_LITERAL",
+        "STRING_LITERAL",
+        "INSTANT_LITERAL",
+        "DATE_LITERAL",
+        "ADDRESS_LITERAL",
+        "NETWORK_LITERAL",
+    }
 )
 _OPERATOR = frozenset({"COMPARISON", "PLUS", "MINUS", "STAR", "IN", "NOT", "HAS", "LIKE", "IS", "AND", "OR", "DEFAULT"})
 TYPE_WORDS = frozenset({"BOOL", "STRING", "IP", "NETWORK", "TIME", "DURATION", "SCOPE", "INT", "DECIMAL", "SET"})
 _LITERAL = frozenset(
-    """
-    MINUS TRUE FALSE INT_LITERAL DECIMAL_LITERAL DURATION_LITERAL STRING_LITERAL INSTANT_LITERAL DATE_LITERAL
-    ADDRESS_LITERAL NETWORK_LITERAL
-    """.split()
+    {
+        "MINUS",
+        "TRUE",
+        "FALSE",
+        "INT_LITERAL",
+        "DECIMAL_LITERAL",
+        "DURATION_LITERAL",
+        "STRING_LITERAL",
+        "INSTANT_LITERAL",
+        "DATE_LITERAL",
+        "ADDRESS_LITERAL",
+        "NETWORK_LITERAL",
+    }
 )
-_CLAUSE = frozenset("ON WHEN UNLESS BECAUSE RESPOND WITH REQUIRE TO COST PER".split())
+_CLAUSE = frozenset(
+    {
+        "ON",
+        "WHEN",
+        "UNLESS",
+        "BECAUSE",
+        "RESPOND",
+        "WITH",
+        "REQUIRE",
+        "TO",
+        "COST",
+        "PER",
+    }
+)
 _DECLARATION = frozenset(
-    "CONTEXT ACTIONS SCOPES NETWORK SET LET WINDOW ALLOW DENY CHALLENGE SHADOW LIMIT INVARIANT".split()
+    {
+        "CONTEXT",
+        "ACTIONS",
+        "SCOPES",
+        "NETWORK",
+        "SET",
+        "LET",
+        "WINDOW",
+        "ALLOW",
+        "DENY",
+        "CHALLENGE",
+        "SHADOW",
+        "LIMIT",
+        "INVARIANT",
+    }
 )
-_DAY = frozenset("MON TUE WED THU FRI SAT SUN".split())
+_DAY = frozenset(
+    {
+        "MON",
+        "TUE",
+        "WED",
+        "THU",
+        "FRI",
+        "SAT",
+        "SUN",
+    }
+)
 _NUMBER = frozenset({"INT_LITERAL", "DECIMAL_LITERAL", "DURATION_LITERAL"})
 _PATTERN = frozenset({"STAR", "PATTERN", "NAME", "PATH"})
 _NAME = frozenset({"NAME", "WORD"})
@@ -35,8 +98,8 @@ _PATH = frozenset({"NAME", "PATH"})
 _GROUPS = (
     ("a condition", _OPERAND - {"ANY", "ALL", "AT"}),
     ("a value", _OPERAND - {"NOT", "ANY", "ALL", "AT"}),
-    ("an operator", _OPERATOR),
-    ("a type", TYPE_WORDS | {"STRING_LITERAL"}),
+    ("an operator", _OPERATOR - {"DEFAULT"}),
+    ("a type", TYPE_WORDS - {"SET"}),
     ("a clause", _CLAUSE),
     ("a declaration", _DECLARATION),
     ("a day", _DAY),
@@ -46,6 +109,15 @@ _GROUPS = (
     ("a name", _PATH),
     ("a name", _NAME),
 )
+
+# What needs no words of its own once the group is named.
+_IMPLIED = {
+    "a condition": _OPERAND,
+    "a value": _OPERAND,
+    "an operator": frozenset({"DEFAULT"}),
+    "a type": frozenset({"SET", "STRING_LITERAL"}),
+    "a number": frozenset({"MINUS"}),
+}
 
 _WORDS = {
     "NAME": "a name",
@@ -88,10 +160,9 @@ def in_words(expected: Iterable[str]) -> str:
             left -= group
     if "a declaration" in parts or "a clause" in parts:
         left.discard(END)
-    if "a condition" in parts or "a value" in parts:
-        left -= _OPERAND
-    if "a number" in parts:
-        left.discard("MINUS")
+    for words, others in _IMPLIED.items():
+        if words in parts:
+            left -= others
     rest = sorted({_WORDS.get(kind) or f"`{kind.lower()}`" for kind in left})
     parts = [*dict.fromkeys([*parts, *(words for words in rest if words not in parts)])]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}"
@@ -107,16 +178,14 @@ def found_words(token: Token) -> str:
 
 def advice(before: Token | None, found: Token, expected: set[str]) -> str | None:
     """What to write instead, for the slips that others have made."""
-    if before is not None and before.kind == "IS" and found.kind == "NOT":
-        return "write `is unknown`"
-    if found.kind == "NOT" and "LPAR" in expected:
-        return "put `not` and what it negates in parentheses"
-    if before is not None and before.kind == "MINUS" and "INT_LITERAL" in expected:
-        return "a minus sign belongs to one literal; of anything else, write `0 - x`"
-    if found.kind == "MINUS" and before is not None and before.kind == "NAME" and before.end == found.start:
-        return "names are written with `_`, not with `-`"
-    if found.kind == "LPAR" and before is not None and before.kind in {"NAME", "PATH"}:
-        return "there are no functions to call"
-    if found.kind == "PATH" and "NAME" in expected:
-        return "what is declared here has a name without points"
-    return None
+    after = before.kind if before is not None else ""
+    adjacent = before is not None and before.end == found.start
+    slips = (
+        (found.kind == "NOT" and after == "IS", "write `is unknown`"),
+        (found.kind == "NOT" and "LPAR" in expected, "put `not` and what it negates in parentheses"),
+        (after == "MINUS" and "INT_LITERAL" in expected, "a minus sign belongs to a literal; else write `0 - x`"),
+        (found.kind == "MINUS" and after == "NAME" and adjacent, "names are written with `_`, not with `-`"),
+        (found.kind == "LPAR" and after in {"NAME", "PATH"}, "there are no functions to call"),
+        (found.kind == "PATH" and "NAME" in expected, "what is declared here has a name without points"),
+    )
+    return next((words for applies, words in slips if applies), None)

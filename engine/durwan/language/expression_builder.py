@@ -6,7 +6,7 @@ between which they stand.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from durwan.diagnostics import Source, Span
 from durwan.language import literals, syntax
@@ -70,9 +70,10 @@ class ExpressionBuilder:
 
     def has_one(self, symbols: Symbols, start: int, end: int) -> syntax.Expression:
         """`S has a`."""
-        if self._chains(symbols[0], start, end):
-            return symbols[0]
-        return syntax.Has(span=Span(self.source, start, end), operand=symbols[0], quantifier="one", target=symbols[2])
+        left, _, target = symbols
+        if self._chains(left, start, end):
+            return left
+        return syntax.Has(span=Span(self.source, start, end), operand=left, quantifier="one", target=target)
 
     def has_braces(self, symbols: Symbols, start: int, end: int) -> syntax.Expression:
         """`S has { a, b }`, which does not say how many."""
@@ -97,18 +98,19 @@ class ExpressionBuilder:
 
     def like(self, symbols: Symbols, start: int, end: int) -> syntax.Expression:
         """`s like "BTC-*"`."""
-        if self._chains(symbols[0], start, end):
-            return symbols[0]
-        return syntax.Like(span=Span(self.source, start, end), operand=symbols[0], pattern=symbols[2])
+        left, _, pattern = symbols
+        if self._chains(left, start, end):
+            return left
+        return syntax.Like(span=Span(self.source, start, end), operand=left, pattern=pattern)
 
     def known(self, symbols: Symbols, start: int, end: int) -> syntax.Expression:
         """`x is known`, `x is unknown`."""
-        if self._chains(symbols[0], start, end):
-            return symbols[0]
-        negated = symbols[2] == "unknown"
-        return syntax.Known(span=Span(self.source, start, end), operand=symbols[0], negated=negated)
+        left, _, known = symbols
+        if self._chains(left, start, end):
+            return left
+        return syntax.Known(span=Span(self.source, start, end), operand=left, negated=known == "unknown")
 
-    def _chains(self, left: syntax.Expression, start: int, end: int) -> bool:
+    def _chains(self, left: syntax.Expression, start: int, end: int) -> TypeGuard[syntax.Expression]:
         """Whether a test stands left of a test. Of a long chain only the first link is reported, and kept."""
         if not isinstance(left, _TESTS):
             return False
@@ -157,7 +159,7 @@ class ExpressionBuilder:
             case _:
                 return syntax.Duration(span=span, value=-number.value)
 
-    def bare_date(self, symbols: Symbols, start: int, end: int) -> syntax.Instant:
+    def bare_date(self, _symbols: Symbols, start: int, end: int) -> syntax.Instant:
         """A date where an instant belongs."""
         span = Span(self.source, start, end)
         self.report(mistakes.date_alone(span))

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lark import Lark
 from lark.common import LexerConf
-from lark.grammar import Rule
 from lark.lexer import Lexer, PatternStr
 from lark.parsers.lalr_analysis import Shift
 
@@ -73,22 +72,27 @@ def grammar_text() -> str:
     return (Path(__file__).parents[3] / "grammar" / "policy.lark").read_text(encoding="utf-8")
 
 
+def _lark() -> Any:
+    return Lark(grammar_text(), parser="lalr", lexer=_ScannedElsewhere, maybe_placeholders=False)
+
+
 @cache
 def tables() -> Tables:
     """The tables of the grammar. Never from Lark's own cache, which unpickles a file that others can write."""
-    lark = Lark(grammar_text(), parser="lalr", lexer=_ScannedElsewhere, maybe_placeholders=False)
+    lark = _lark()
     table = lark.parse_interactive("").parser_state.parse_conf.parse_table
-    numbers: dict[Rule, int] = {}
+    numbers: dict[Any, int] = {}
     size = max(table.states) + 1
     actions: list[dict[str, int]] = [{} for _ in range(size)]
     gotos: list[dict[str, int]] = [{} for _ in range(size)]
     nonterminals = {rule.origin.name for rule in lark.rules} | {"$root_start"}
     for state, row in table.states.items():
         for symbol, (action, target) in row.items():
-            if symbol in nonterminals:
-                gotos[state][str(symbol)] = target
+            name = str(symbol)  # Lark has strings of a class of its own there, which are slow to compare
+            if name in nonterminals:
+                gotos[state][name] = target
             else:
-                actions[state][str(symbol)] = target if action is Shift else ~numbers.setdefault(target, len(numbers))
+                actions[state][name] = target if action is Shift else ~numbers.setdefault(target, len(numbers))
     keywords = {
         terminal.pattern.value: terminal.name
         for terminal in lark.terminals
@@ -97,9 +101,9 @@ def tables() -> Tables:
     return Tables(actions, gotos, [_production(rule) for rule in numbers], table.start_states["start"], keywords)
 
 
-def _production(rule: Rule) -> Production:
+def _production(rule: Any) -> Production:
     origin = str(rule.origin.name)
-    names = [symbol.name for symbol in rule.expansion]
+    names = [str(symbol.name) for symbol in rule.expansion]
     passes = len(names) == 1 and rule.options.expand1 and not rule.alias
     return Production(
         size=len(names),

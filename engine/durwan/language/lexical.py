@@ -13,11 +13,44 @@ from typing import NamedTuple
 # Words that open a declaration or a clause, or join an expression. They are never names on their own, so that a
 # forgotten name is noticed where it is missing. As parts of a path, attributes and codes they may stand.
 RESERVED = frozenset(
-    """
-    context actions scopes network set let window allow deny challenge shadow limit invariant
-    on when unless because respond with require
-    and or not in has like is default any all of known unknown true false now
-    """.split()
+    {
+        "context",
+        "actions",
+        "scopes",
+        "network",
+        "set",
+        "let",
+        "window",
+        "allow",
+        "deny",
+        "challenge",
+        "shadow",
+        "limit",
+        "invariant",
+        "on",
+        "when",
+        "unless",
+        "because",
+        "respond",
+        "with",
+        "require",
+        "and",
+        "or",
+        "not",
+        "in",
+        "has",
+        "like",
+        "is",
+        "default",
+        "any",
+        "all",
+        "of",
+        "known",
+        "unknown",
+        "true",
+        "false",
+        "now",
+    }
 )
 
 _SYMBOLS = {
@@ -110,21 +143,20 @@ def _word_kind(text: str) -> str:
 def _literal_kind(group: str, text: str) -> str:
     if group == "moment":
         return "INSTANT_LITERAL" if "T" in text or "t" in text else "DATE_LITERAL"
-    if group == "other":
-        return "OTHER"
-    if _CLOCK.fullmatch(text):
-        return "CLOCK_LITERAL"
+    return "OTHER" if group == "other" else _numeral_kind(group, text)
+
+
+def _numeral_kind(group: str, text: str) -> str:
+    """The kind that a run of digits, points, colons and letters is meant to be."""
     if "/" in text:
         return "NETWORK_LITERAL"
+    if _CLOCK.fullmatch(text):
+        return "CLOCK_LITERAL"
     if group == "address" or text.count(".") > 1 or "%" in text:
         return "ADDRESS_LITERAL"
-    if ":" in text:
-        return "CLOCK_LITERAL"
-    if "." in text:
-        return "DECIMAL_LITERAL"
-    if _DURATION.fullmatch(text) and not _HEXADECIMAL.fullmatch(text):
-        return "DURATION_LITERAL"
-    return "INT_LITERAL"
+    if "." in text or ":" in text:
+        return "CLOCK_LITERAL" if ":" in text else "DECIMAL_LITERAL"
+    return "DURATION_LITERAL" if _DURATION.fullmatch(text) and not _HEXADECIMAL.fullmatch(text) else "INT_LITERAL"
 
 
 def first_on_line(text: str, start: int) -> bool:

@@ -91,7 +91,8 @@ class ListReader:
         """Whether the set has the file. Its absence is told at each declaration, what is wrong in it only once."""
         if file.value in self._files:
             return True
-        near = self._suggestions.nearest(file.value, (path for path in self._files if not path.endswith(".policy")))
+        lists = [path for path in self._files if not path.endswith(".policy")]
+        near = self._suggestions.nearest(file.value, lists, ending="/")
         self._report.append(mistakes.missing(file.span, file.value, near))
         return False
 

@@ -225,6 +225,10 @@ def _network_trouble(span: Span) -> Diagnostic:
         return mistakes.netmask(span, _right_network(address, prefix))
     if not re.fullmatch(r"[0-9]{1,9}", prefix):
         return mistakes.malformed_network(span, "its prefix is not a number", None)
+    return _prefix_trouble(span, address, packed, prefix)
+
+
+def _prefix_trouble(span: Span, address: str, packed: bytes, prefix: str) -> Diagnostic:
     if ":" in address and len(packed) == 4:
         right = _right_network(format_address(packed), str(int(prefix) - 96)) if int(prefix) >= 96 else None
         return mistakes.mapped_network(span, right)
@@ -262,7 +266,7 @@ _SIMPLE = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 
 
 def read_string(text: str, span: Span, most: int, pattern: bool, report: Report) -> syntax.String:
-    """A string of at most `most` bytes; in a `pattern`, `\\*` stays as it is written."""
+    r"""A string of at most `most` bytes; in a `pattern`, `\*` stays as it is written."""
     if len(text) < 2 or not text.endswith('"') or _ends_in_escape(text):
         report(mistakes.unterminated_string(span))
         return syntax.String(span=span, value="")

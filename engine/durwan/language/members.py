@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from decimal import Decimal
 
 from durwan.diagnostics import Diagnostic, Span
-from durwan.language.comparisons import outside_choices
+from durwan.language.comparisons import outside_choices, quotes_advice
 from durwan.language.mistakes import kinds
 from durwan.language.syntax import (
     Address,
@@ -83,7 +83,7 @@ def _member(item: Literal_ | Name, wanted: Type, vocabulary: Vocabulary, report:
         return _scope(item, vocabulary, report)
     found = None if isinstance(item, Name) else literal(item)
     if found is None or not (type(found.type) is type(wanted) or _is_whole_decimal(found, wanted)):
-        report.append(kinds.wrong_member(item.span, _kind(item), wanted, _advice(item, wanted)))
+        report.append(kinds.wrong_member(item.span, _kind(item), wanted, member_advice(item, wanted)))
         return None
     outside = outside_type(found, wanted)
     if outside is not None:
@@ -94,9 +94,7 @@ def _member(item: Literal_ | Name, wanted: Type, vocabulary: Vocabulary, report:
 
 def _scope(item: Literal_ | Name, vocabulary: Vocabulary, report: list[Diagnostic]) -> str | None:
     if not isinstance(item, Name):
-        quotes = isinstance(item, String) and item.value in vocabulary.scopes
-        advice = f"scopes are written without quotes: `{item.span.text[1:-1]}`" if quotes else None
-        report.append(kinds.wrong_member(item.span, _kind(item), types.Scope(), advice))
+        report.append(kinds.wrong_member(item.span, _kind(item), types.Scope(), member_advice(item, types.Scope())))
         return None
     if item.text not in vocabulary.scopes:
         vocabulary.report_unknown_scope(item, report)
@@ -134,12 +132,12 @@ def _kind(item: Literal_ | Name) -> str:
             return "a literal" if found is None else kinds.shown(found.type)
 
 
-def _advice(item: Literal_ | Name, wanted: Type) -> str | None:
-    if isinstance(item, Name) and isinstance(wanted, types.String):
-        return f'did you mean `"{item.text}"`?'
+def member_advice(item: Literal_ | Name, wanted: Type) -> str | None:
+    """What to do with a member of the wrong type."""
     if isinstance(item, Name):
-        return "only literals and scopes stand between braces"
-    return None
+        return f'did you mean `"{item.text}"`?' if isinstance(wanted, types.String) else "only literals stand here"
+    found = literal(item)
+    return None if found is None else quotes_advice(found, wanted)
 
 
 # ---------------------------------------------------------------- verdicts
@@ -166,5 +164,5 @@ def judge_members(operand: Type, within: Collection[object]) -> bool | None:
 
 def pointless(verdict: bool, span: Span, operand: Typed) -> Diagnostic:
     """The mistake of a test that the operand's declared type decides."""
-    why = kinds.is_type(operand.span, operand.type)
-    return kinds.always_true(span, why) if verdict else kinds.never_true(span, why)
+    why, advice = kinds.is_type(operand.span, operand.type), "correct the test, or the declared type"
+    return kinds.always_true(span, why, advice) if verdict else kinds.never_true(span, why, advice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from durwan.diagnostics import Diagnostic
+from durwan.language.comparisons import quotes_advice
 from durwan.language.members import judge, judge_members, members, networks, outside_type, pointless
 from durwan.language.mistakes import kinds, names
 from durwan.language.syntax import Braces, Has, In, Like, Name
@@ -115,7 +116,8 @@ class Membership:
     def has(self, written: Has, operand: Typed, held: types.SetOf, target: Typed) -> Typed | None:
         """`S has a`, both checked; `held` is the type of S."""
         if not same_kind(held.element, target.type):
-            self._report.append(kinds.wrong_member(target.span, kinds.shown(target.type), held.element))
+            advice = quotes_advice(target, held.element)
+            self._report.append(kinds.wrong_member(target.span, kinds.shown(target.type), held.element, advice))
             return None
         outside = outside_type(target, held.element)
         if outside is not None:

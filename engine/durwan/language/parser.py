@@ -44,6 +44,10 @@ def parse(source: Source, limits: TextLimits = _DEFAULT_LIMITS) -> tuple[syntax.
     return syntax.Module(source=source, declarations=tuple(run.declarations)), run.mistakes
 
 
+def _nothing(_symbols: list[Any], _start: int, _end: int) -> None:
+    """The value of a production whose symbols are listed, or which is never asked for its value."""
+
+
 class _TooManyMistakesError(Exception):
     """Ends the run; never leaves this module."""
 
@@ -85,7 +89,9 @@ class _Run:
         """What makes the value of each production; a declaration is also kept, if there is no mistake in it."""
         builds: list[Build | None] = []
         for production in grammar.productions:
-            if production.build is None or production.repeats or production.origin == "start":
+            if production.repeats or production.origin == "start":
+                builds.append(_nothing)
+            elif production.build is None:
                 builds.append(None)
             elif production.origin in _DECLARATIONS:
                 builds.append(self._keeping(getattr(builder, production.build)))

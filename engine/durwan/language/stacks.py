@@ -15,8 +15,8 @@ Make = Callable[[str, int, int], Any]
 class Stacks:
     """Takes tokens one by one.
 
-    `builds[number]` makes the value of a production from those of its symbols; `makes[kind]` that of a token, whose
-    text is its value where there is none.
+    `builds[number]` makes the value of a production from those of its symbols, None where the one symbol's value is
+    taken over; `makes[kind]` that of a token, whose text is its value where there is none.
     """
 
     def __init__(self, tables: Tables, builds: Sequence[Build | None]) -> None:
@@ -77,8 +77,9 @@ class Stacks:
 
     def _apply(self, number: int) -> None:
         """Replaces the symbols of a production by the one that they make."""
-        size, origin, build, gathers, repeats = self._tables.productions[number]
+        size, origin, _, gathers, repeats = self._tables.productions[number]
         states, values, starts = self.states, self.values, self.starts
+        build = self._builds[number]
         if build is None:
             states[-1] = self._tables.gotos[states[-2]][origin]
             return
@@ -87,7 +88,7 @@ class Stacks:
         del states[-size:], values[-size:], starts[-size:]
         if gathers:
             symbols = _gathered(symbols)
-        values.append(symbols if repeats else self._builds[number](symbols, start, self._end))
+        values.append(symbols if repeats else build(symbols, start, self._end))
         starts.append(start)
         states.append(self._tables.gotos[states[-1]][origin])
 
@@ -138,12 +139,13 @@ class Stacks:
 
 
 def _gathered(symbols: list[Any]) -> list[Any]:
-    """The symbols, with the members of lists in their place. The first list is taken over, not copied."""
-    first = symbols[0]
-    gathered: list[Any] = first if type(first) is list else [first]
-    for symbol in symbols[1:]:
-        if type(symbol) is list:
-            gathered.extend(symbol)
-        else:
-            gathered.append(symbol)
+    """The symbols, with the members of lists in their place. A list that comes first is taken over, not copied."""
+    first, *others = symbols
+    gathered = _members(first)
+    for symbol in others:
+        gathered += _members(symbol)
     return gathered
+
+
+def _members(symbol: Any) -> list[Any]:
+    return symbol if type(symbol) is list else [symbol]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 # A run with thousands of unknown names, each beside thousands of declared ones, must not take minutes: once this many
 # distances have been computed, mistakes are still reported, without suggestions.
 _COMPARISONS = 50_000
+_MOST_CHANGES = 3
 
 
 class Suggestions:
@@ -16,19 +17,20 @@ class Suggestions:
     def __init__(self, comparisons: int = _COMPARISONS) -> None:
         self._left = comparisons
 
-    def nearest(self, name: str, candidates: Iterable[str]) -> str | None:
+    def nearest(self, name: str, candidates: Iterable[str], *, ending: str | None = None) -> str | None:
         """The nearest candidate, or None where none is near; the first in alphabetical order where several are.
 
-        Near is one letter in four changed, added, left out or swapped; or, where it is the only one, a candidate that
-        goes on where the name ends, or a path that ends in the same name.
+        Near is one letter in three changed, added, left out or swapped; or, where it is the only one, a candidate that
+        goes on where the name ends. With `ending`, such as `.`, so is the only one that is the same behind the last of
+        these.
         """
-        allowed = 1 + len(name) // 4
+        allowed = min(len(name) // 3, _MOST_CHANGES)
         best: tuple[int, str] | None = None
         alike: list[str] = []
         letters = Counter(name)
-        ending = name.rpartition(".")[2]
+        last = None if ending is None else name.rpartition(ending)[2]
         for candidate in candidates:
-            if candidate.rpartition(".")[2] == ending or candidate.startswith(name):
+            if candidate.startswith(name) or (ending is not None and candidate.rpartition(ending)[2] == last):
                 alike.append(candidate)
             if self._left <= 0 or not _may_be_near(name, letters, candidate, allowed):
                 continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from durwan.diagnostics import Span
 from durwan.language import literals, syntax
@@ -16,6 +17,12 @@ from durwan.model.address import parse_network
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WHOLE_DAY = 86_400_000
 _TYPES = frozenset({"bool", "int", "decimal", "string", "ip", "network", "time", "duration", "scope", "set"})
+
+
+class _Days(NamedTuple):
+    """The days of a weekly span, 0 being Monday."""
+
+    days: frozenset[int]
 
 
 class TreeBuilder(ExpressionBuilder):
@@ -39,7 +46,7 @@ class TreeBuilder(ExpressionBuilder):
     def attribute(self, symbols: Symbols, start: int, end: int) -> syntax.AttributeDeclaration:
         """`a b : string`."""
         *names, _, kind = symbols
-        for name, following in zip(names[1:-1], names[2:], strict=True):
+        for name, following in pairwise(names[1:]):
             # `a bool` and then `b : time` on the next line would make three times of it.
             if name.text in _TYPES and "\n" in self.source.text[name.span.end : following.span.start]:
                 self.report(mistakes.missing_punctuation(name.span, ":", f"`{name.text}`"))
@@ -135,7 +142,8 @@ class TreeBuilder(ExpressionBuilder):
         classes, entries = kinds
         for item in given.items:
             if not isinstance(item, classes):
-                self.report(mistakes.wrong_entry(item.span, what, entries, _unquoted(item) if what == "network" else None))
+                right = _unquoted(item) if what == "network" else None
+                self.report(mistakes.wrong_entry(item.span, what, entries, right))
         return given.items
 
     def let(self, symbols: Symbols, start: int, end: int) -> syntax.LetDeclaration:
@@ -163,18 +171,18 @@ class TreeBuilder(ExpressionBuilder):
     def weekly(self, symbols: Symbols, start: int, end: int) -> syntax.WeeklySpan:
         """`mon..fri 08:00..18:00 "Europe/London"`."""
         *given, zone = symbols
-        days: frozenset[int] = frozenset(range(7))
+        days = frozenset(range(7))
         opening, closing = 0, _WHOLE_DAY
         for part in given:
-            if isinstance(part, frozenset):
-                days = part
+            if isinstance(part, _Days):
+                days = part.days
             else:
                 opening, closing = part
         return syntax.WeeklySpan(span=Span(self.source, start, end), days=days, start=opening, end=closing, zone=zone)
 
-    def days(self, symbols: Symbols, _start: int, _end: int) -> frozenset[int]:
+    def days(self, symbols: Symbols, _start: int, _end: int) -> _Days:
         """`mon..fri, sun`."""
-        return frozenset[int]().union(*symbols[::2])
+        return _Days(frozenset[int]().union(*symbols[::2]))
 
     def day_range(self, symbols: Symbols, _start: int, _end: int) -> frozenset[int]:
         """`mon..fri`; `sat..mon` goes on over the end of the week."""
@@ -263,7 +271,7 @@ class TreeBuilder(ExpressionBuilder):
         """`on orders.create, orders.*`."""
         return self._clause("on", start, tuple(symbols[1::2]))
 
-    def pattern(self, symbols: Symbols, start: int, end: int) -> syntax.Pattern:
+    def pattern(self, _symbols: Symbols, start: int, end: int) -> syntax.Pattern:
         """`orders.*`."""
         span = Span(self.source, start, end)
         return syntax.Pattern(span=span, text=span.text)
@@ -289,7 +297,7 @@ class TreeBuilder(ExpressionBuilder):
 
     def with_(self, symbols: Symbols, start: int, _end: int) -> Clause:
         """`with { expires_in: 900 }`."""
-        return self._clause("with", start, tuple(symbol for symbol in symbols if isinstance(symbol, tuple)))
+        return self._clause("with", start, tuple(symbols[2:-1:2]))
 
     def obligation(self, symbols: Symbols, _start: int, _end: int) -> tuple[syntax.Name, syntax.Literal_]:
         """`expires_in: 900`."""

@@ -90,7 +90,8 @@ class Vocabulary:
 
     def nearest(self, name: str, table: Iterable[str]) -> str | None:
         """The name of the table that is nearest, for a did-you-mean."""
-        return self.suggestions.nearest(name, table)
+        # An attribute is easily looked for in the wrong context; a scope or action of another group is another thing.
+        return self.suggestions.nearest(name, table, ending="." if table is self.attributes else None)
 
     def report_unknown_scope(self, name: Name, report: list[Diagnostic]) -> None:
         """Say that a name is not a scope."""

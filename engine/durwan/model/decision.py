@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -212,8 +213,14 @@ class Decision:
     def __repr__(self) -> str:
         return f"Decision({', '.join(f'{name}={value!r}' for name, value in self.as_dict().items())})"
 
-    def __reduce__(self) -> tuple[type[Decision], tuple[Outcome, int | None]]:
-        return (Decision, (self._outcome, self._valid_until))
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A mapping proxy cannot be pickled; the mapping that it shows can.
+        fields = {each.name: getattr(self._outcome, each.name) for each in dataclasses.fields(Outcome)}
+        return (_restore, (fields | {"obligations": dict(self.obligations)}, self._valid_until))
+
+
+def _restore(fields: dict[str, Any], valid_until: int | None) -> Decision:
+    return Outcome(**fields | {"obligations": MappingProxyType(fields["obligations"])}).until(valid_until)
 
 
 # The slots' own setters, which the class's __setattr__ does not stand before.

@@ -17,8 +17,9 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged: dict[str, Any] = dict(base)
     for key, value in over.items():
         if isinstance(value, Mapping):
-            below = merged.get(key)
-            merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
+            below: Any = merged.get(key)
+            above: Any = value
+            merged[key] = merge(below if isinstance(below, Mapping) else {}, above)
         else:
             merged[key] = value
     return merged
@@ -51,7 +52,7 @@ def label(choice: Mapping[str, Any]) -> str:
 
 def blocked_path(request: Mapping[str, Any], path: str) -> str | None:
     """The part of a dotted path that a request holds a plain value at, so that nothing can be set below it."""
-    here: object = request
+    here: Any = request
     names = path.split(".")
     for depth, name in enumerate(names[:-1], 1):
         here = here.get(name) if isinstance(here, Mapping) else None

@@ -23,9 +23,9 @@ def missing_field(span: Span, field: str, owner: str) -> Diagnostic:
     return mistake("P0802", span, f"{owner} has no {quoted(field)}", help=f"add `{field}:` to it")
 
 
-def wrong_type(span: Span, field: str, found: str, wanted: str) -> Diagnostic:
-    """P0803."""
-    return mistake("P0803", span, f"{quoted(field)} is {found}, not {wanted}")
+def wrong_type(span: Span, what: str, found: str, wanted: str) -> Diagnostic:
+    """P0803. `what` is the field, in back-ticks, or an item of it."""
+    return mistake("P0803", span, f"{what} is {found}, not {wanted}")
 
 
 def bad_value(span: Span, field: str, value: str, wanted: str, near: str | None = None) -> Diagnostic:

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from durwan.compilation import Compilation
 from durwan.diagnostics import Diagnostic
 from durwan.diagnostics.yaml_document import Document, read_yaml
+from durwan.language.manifest import MANIFEST
 from durwan.language.suggestions import Suggestions
 from durwan.workshop import mistakes
 from durwan.workshop.test_files import Suite
-
-_MANIFEST = "policy.yaml"
 
 
 def check_must_pass(compilation: Compilation, suite: Suite) -> Iterator[Diagnostic]:
@@ -34,7 +33,7 @@ def check_must_pass(compilation: Compilation, suite: Suite) -> Iterator[Diagnost
 
 def _manifest(compilation: Compilation) -> Document:
     """The manifest's text, which was read without a mistake before."""
-    document, _ = read_yaml(_MANIFEST, compilation.policy_set.files[_MANIFEST])
+    document, _ = read_yaml(MANIFEST, compilation.policy_set.files[MANIFEST])
     if document is None:
         raise AssertionError("a manifest that names cases can be read")
     return document

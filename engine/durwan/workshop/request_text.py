@@ -29,17 +29,15 @@ def read_requests(data: bytes) -> tuple[list[dict[str, Any]], bool]:
         RequestTextError: the text is not strict JSON, or is something else than an object or an array of objects.
     """
     found = read_json(data)
-    if isinstance(found, dict):
-        return [found], False
-    if not isinstance(found, list):
-        raise RequestTextError(f"a request is a JSON object, not {_kind(found)}")
-    requests: list[Any] = found
+    in_array = isinstance(found, list)
+    requests: list[Any] = found if in_array else [found]
     if not requests:
         raise RequestTextError("the array holds no request")
     for position, item in enumerate(requests, 1):
         if not isinstance(item, dict):
-            raise RequestTextError(f"a request is a JSON object, but number {position} of the array is {_kind(item)}")
-    return requests, True
+            which = f", but number {position} of the array is {_kind(item)}" if in_array else f", not {_kind(item)}"
+            raise RequestTextError(f"a request is a JSON object{which}")
+    return requests, in_array
 
 
 def read_json(data: bytes) -> Any:
@@ -129,4 +127,8 @@ def _check_strings(value: object) -> None:
 def _kind(value: object) -> str:
     if value is None:
         return "null"
-    return {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array"}[type(value)]
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, str):
+        return "a string"
+    return "an array" if isinstance(value, list) else "a number"

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from durwan.diagnostics import Diagnostic
+from durwan.diagnostics.codes import quoted
 from durwan.diagnostics.yaml_document import Document, Path
 from durwan.language.suggestions import Suggestions
 from durwan.model.values import read_duration, read_time
 from durwan.workshop import mistakes
-
 
 
 def _instant(value: object) -> object:
@@ -63,6 +63,13 @@ class ExpectationShape(_Shape):
     valid_until: Annotated[Any, BeforeValidator(_instant)] = None
 
 
+def _something(expectation: ExpectationShape) -> ExpectationShape:
+    """A case that compares nothing would pass whatever is decided."""
+    if not expectation.model_fields_set:
+        raise PydanticCustomError("nothing_expected", "something")
+    return expectation
+
+
 class CaseShape(_Shape):
     """One of `cases`."""
 
@@ -70,7 +77,7 @@ class CaseShape(_Shape):
     fixtures: Annotated[list[str], Field(alias="with")] = []
     request: dict[str, Any] = {}
     matrix: dict[str, list[Any]] = {}
-    expect: Annotated[ExpectationShape, BeforeValidator(_expectation)]
+    expect: Annotated[ExpectationShape, BeforeValidator(_expectation), AfterValidator(_something)]
     skip: Annotated[str, Field(min_length=1)] | None = None
 
 
@@ -140,18 +147,21 @@ def kind_of(value: object) -> str:
     """What a value of a document is, in words."""
     if value is None:
         return "null"
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
-    return names.get(type(value), type(value).__name__)
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, list):
+        return "a list"
+    return "a mapping" if isinstance(value, dict) else "a number"
 
 
-def _existing(data: object, path: Path) -> Path:
-    here = data
-    for depth, name in enumerate(path):
-        if isinstance(here, Mapping) and name in here:
-            here = here[name]  # pyright: ignore[reportUnknownVariableType] - YAML
-        elif isinstance(here, list) and isinstance(name, int) and name < len(here):
-            here = here[name]  # pyright: ignore[reportUnknownVariableType] - YAML
-        else:
+def _existing(data: Any, path: Path) -> Path:
+    """The part of a path that the document has: what follows is pydantic's own, such as the branch of a union."""
+    for depth in range(len(path)):
+        try:
+            _at(data, path[: depth + 1])
+        except (KeyError, TypeError):
             return path[:depth]
     return path
 
@@ -175,6 +185,8 @@ def _diagnose_one(document: Document, path: Path, detail: ErrorDetails, suggesti
     if detail["type"] == "extra_forbidden":
         known = _FIELDS[section]
         return mistakes.unknown_field(document.key_span(path), field, suggestions.nearest(field, known), list(known))
+    if detail["type"] == "nothing_expected":
+        return mistakes.missing_field(span, "effect", "the expectation")
     value = _at(document.data, path)
     wanted = _wanted(path)
     if detail["type"] in {"instant", "duration", "literal_error"} and isinstance(value, str):
@@ -191,19 +203,20 @@ def _section(path: Path) -> str:
 
 
 def _named(path: Path) -> str:
-    """The last name of the path; of the items of a list, the name of the list."""
-    return next((name for name in reversed(path) if isinstance(name, str)), "the file")
+    """What the path leads to, in words."""
+    if not path:
+        return "the file"
+    *above, last = path
+    return quoted(last) if isinstance(last, str) else f"an item of {quoted(str(above[-1]))}"
 
 
 def _wanted(path: Path) -> str:
     if not path:
         return "a mapping with `cases`"
-    above = str(path[-2]) if len(path) > 1 else ""
-    if above in _ITEMS:
-        return _ITEMS[above]
-    if isinstance(path[-1], int):
-        return "text"
-    return _WANTED.get(path[-1], "a value of another type")
+    *above, last = path
+    if above and above[-1] in _ITEMS:
+        return _ITEMS[str(above[-1])]
+    return _WANTED.get(last, "a value of another type") if isinstance(last, str) else "text"
 
 
 def _at(data: Any, path: Path) -> Any:

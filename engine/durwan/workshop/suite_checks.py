@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from durwan.diagnostics import Diagnostic
 from durwan.diagnostics.yaml_document import Document, Path
@@ -60,8 +60,7 @@ class _Names:
             if context not in self._schema.contexts:
                 yield self._undeclared(document, (*place, context), context, self._schema.contexts)
             elif isinstance(attributes, Mapping):
-                names: Mapping[str, Any] = attributes
-                for name in names:
+                for name in cast("Mapping[str, Any]", attributes):
                     path = f"{context}.{name}"
                     if path not in self._schema.attributes:
                         yield self._undeclared(document, (*place, context, name), path, self._schema.attributes)

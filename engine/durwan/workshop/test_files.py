@@ -48,7 +48,7 @@ class SuiteFile:
 class Suite:
     """All test files of a policy set, by path, and the mistakes in them."""
 
-    files: Mapping[str, SuiteFile] = field(default_factory=dict)
+    files: Mapping[str, SuiteFile] = field(default_factory=dict[str, SuiteFile])
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
@@ -101,7 +101,7 @@ class _Fixtures:
     def __init__(self, above: _Fixtures | None = None) -> None:
         self._above = above
         self._requests: dict[str, Mapping[str, Any]] = {}
-        self._spans: dict[str, Span] = {}
+        self.spans: dict[str, Span] = {}
         self._used: set[str] = set()
 
     @classmethod
@@ -111,16 +111,16 @@ class _Fixtures:
         for file in files:
             for name, request in file.shape.fixtures.items():
                 found._requests[name] = request
-                found._spans[name] = file.document.key_span(("fixtures", name))
+                found.spans[name] = file.document.key_span(("fixtures", name))
         return found
 
     def with_own(self, file: SuiteFile, diagnostics: list[Diagnostic]) -> _Fixtures:
         """These, shared by all files, and those that a file defines for itself."""
         own = _Fixtures.of([file], self)
         diagnostics += [
-            mistakes.duplicate_fixture(span, name, self._spans[name])
-            for name, span in own._spans.items()
-            if name in self._spans
+            mistakes.duplicate_fixture(span, name, self.spans[name])
+            for name, span in own.spans.items()
+            if name in self.spans
         ]
         return own
 
@@ -137,7 +137,7 @@ class _Fixtures:
 
     def unused(self) -> list[Diagnostic]:
         """A warning for each of these, not those above, that no case has used."""
-        return [mistakes.unused_fixture(span, name) for name, span in self._spans.items() if name not in self._used]
+        return [mistakes.unused_fixture(span, name) for name, span in self.spans.items() if name not in self._used]
 
 
 class _Expansion:
@@ -195,9 +195,7 @@ class _Expansion:
             span = self._document.key_span((*place, "matrix"))
             self.diagnostics.append(mistakes.too_large_matrix(span, count, _MOST_COMBINATIONS))
 
-    def _written_out(
-        self, shape: CaseShape, place: Path, span: Span, request: Mapping[str, Any]
-    ) -> Iterator[Case]:
+    def _written_out(self, shape: CaseShape, place: Path, span: Span, request: Mapping[str, Any]) -> Iterator[Case]:
         given: Any = self._document.data["cases"][place[1]]["expect"]
         expected: Mapping[str, Any] = {"effect": given} if isinstance(given, str) else given
         for choice in combinations(shape.matrix):

@@ -81,16 +81,19 @@ def unknown_in_tests(compilation: Compilation, program: Program, cases: Sequence
     read = {action: _read_about(program, action) for action in program.schema.actions}
     found: set[str] = set()
     for case in cases:
-        missing = read.get(case.request.get("action"), frozenset[str]()) - found
+        action = case.request.get("action")
+        missing = (read.get(action, frozenset()) if isinstance(action, str) else frozenset[str]()) - found
         attributes = Attributes(program.schema, case.request, compilation.keys.get)
         found.update(path for path in missing if attributes.read(path) is None)
     return frozenset(found)
 
 
 def _read_about(program: Program, action: str) -> frozenset[str]:
-    about: list[Rule | Limit] = [each for each in (*program.rules, *program.limits) if action in each.actions]
+    about: list[Rule | Limit] = [*program.rules, *program.limits]
     paths: set[str] = set()
     for each in about:
+        if action not in each.actions:
+            continue
         expressions = [each.body.when, each.body.unless]
         if isinstance(each, Limit):
             expressions.append(each.cost)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -196,7 +197,8 @@ def load(tree: ast.FunctionDef, title: str, bound: Mapping[str, Any]) -> Callabl
     verify(tree, bound)
     for line, statement in enumerate(_statements(tree), start=1):
         _place(statement, line)
-    filename = f"<durwan {title} #{next(_numbers)}>"
+    # Not in angle brackets: linecache asks no loader about those.
+    filename = f"durwan generated {title} #{next(_numbers)}"
     module = ast.Module([tree], [])
     namespace: dict[str, Any] = {"__builtins__": {}, **bound, "__name__": filename, "__loader__": _Listing(tree)}
     linecache.lazycache(filename, namespace)
@@ -244,6 +246,10 @@ _ALLOWED: tuple[type[ast.AST], ...] = (
 )  # fmt: skip
 
 
+# `request`, `now` and `NEVER` apart, a name is a letter and a number.
+_NUMBERED = re.compile(r"[a-z][0-9]*|request|now|decide", re.ASCII)
+
+
 class UnverifiedTreeError(Exception):
     """A tree holds what generated code may not contain: a defect of the generator, never of a policy."""
 
@@ -259,14 +265,10 @@ def verify(tree: ast.FunctionDef, bound: Mapping[str, Any]) -> None:
             raise UnverifiedTreeError(f"{type(node).__name__} in generated code")
         if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and _callable(node.func.id, bound)):
             raise UnverifiedTreeError(f"a call of something unbound: {ast.unparse(node)}")
-        if isinstance(node, ast.Name) and not _plain(node.id):
+        if isinstance(node, ast.Name) and not (node.id in bound or _NUMBERED.fullmatch(node.id)):
             raise UnverifiedTreeError(f"the name {node.id!r} in generated code")
 
 
 def _callable(identifier: str, bound: Mapping[str, Any]) -> bool:
     """A bound helper, or a constant of a template."""
     return identifier in bound or (identifier[0] == "k" and identifier[1:].isdigit())
-
-
-def _plain(identifier: str) -> bool:
-    return identifier.isascii() and identifier.isidentifier() and not identifier.startswith("_")

@@ -114,10 +114,10 @@ def like_without_string(span: Span, found: Type) -> Diagnostic:
     return mistake("P0312", span, f"{is_type(span, found)}, and `like` needs a `string`")
 
 
-def known_without_attribute(span: Span, advice: str | None) -> Diagnostic:
-    """P0313."""
+def known_without_attribute(span: Span, what: str, advice: str | None) -> Diagnostic:
+    """P0313. `what` is what stands there instead."""
     return mistake(
-        "P0313", span, f"{quoted(span.text)} is not an attribute, so it is not known or unknown", help=advice
+        "P0313", span, f"{quoted(span.text)} is {what}, and only an attribute can be known or unknown", help=advice
     )
 
 

@@ -9,7 +9,7 @@ from durwan.diagnostics.codes import mistake, quoted
 from durwan.language.syntax import Name
 from durwan.model.types import Type
 
-_ARTICLES = {"action": "an action", "attribute": "an attribute"}
+_ARTICLES = {"action": "an action", "attribute": "an attribute", "invariant": "an invariant"}
 
 
 def kind_with_article(kind: str) -> str:
