@@ -21,7 +21,6 @@ from durwan.program import reference
 from durwan.program.program import Program
 from durwan.runtime.engine import Compiled, Engine
 from durwan.runtime.key_lookup import prepared
-
 from tests.generators.programs import DAY, HOUR, MINUTE, NOW, TIMES, generate_program
 from tests.generators.requests import generate_request
 
@@ -41,7 +40,7 @@ KEYS = StaticKeys(
 )
 
 
-class Disagreement(AssertionError):
+class DisagreementError(AssertionError):
     """Two evaluators that do not decide alike, with all that is needed to see it again."""
 
 
@@ -63,14 +62,14 @@ def compare(program: Program, engine: Engine, request: Mapping[str, Any], random
     expected = reference.decide(program, request, clock=lambda: NOW, keys=lookup)
     got = engine.decide(request)
     if expected.outcome != got.outcome:
-        raise Disagreement(f"request  {request!r}\nexpected {expected!r}\ngot      {got!r}")
+        raise DisagreementError(f"request  {request!r}\nexpected {expected!r}\ngot      {got!r}")
     now = instant_of(request, lambda: NOW)
     if now is not None and random.random() < 0.25:
         for until in {expected.valid_until, got.valid_until}:
             for instant in instants_before(now, until, random):
                 later = reference.decide(program, {**request, "now": instant}, clock=lambda: NOW, keys=lookup)
                 if later.outcome != expected.outcome:
-                    raise Disagreement(
+                    raise DisagreementError(
                         f"{until=} {instant=}\nrequest {request!r}\nat first {expected!r}\nthen {later!r}"
                     )
     return expected
@@ -79,7 +78,7 @@ def compare(program: Program, engine: Engine, request: Mapping[str, Any], random
 def instants_before(now: int, until: int | None, random: Random) -> set[int]:
     """Instants at which a decision with this deadline must still be the same: its last, and some where tests change."""
     if until is not None and until <= now:
-        raise Disagreement(f"the deadline {until} is not after {now}")
+        raise DisagreementError(f"the deadline {until} is not after {now}")
     last = TIME_MAX if until is None else until - 1
     near = (now + random.choice((1, MINUTE, HOUR, DAY)), random.choice(TIMES) + random.choice((-1, 0, 1, MINUTE * 5)))
     return {last} | {instant for instant in near if now <= instant <= last}
@@ -97,8 +96,8 @@ def run(first_seed: int, pairs: int, *, progress: bool = False) -> int:
         for index in range(REQUESTS_PER_PROGRAM):
             try:
                 allowed += compare(program, engine, generate_request(random), random).allowed
-            except Disagreement as found:
-                raise Disagreement(f"seed {seed}, request {index}\n{found}") from None
+            except DisagreementError as found:
+                raise DisagreementError(f"seed {seed}, request {index}\n{found}") from None
         if progress and number % 10_000 == 0:
             rate = (number + REQUESTS_PER_PROGRAM) / (time.monotonic() - started)
             print(f"\r{number:>10,} pairs, {rate:,.0f}/s", end="", file=sys.stderr, flush=True)

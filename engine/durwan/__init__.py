@@ -1,9 +1,9 @@
 """durwan: policy-as-code authorization for trading APIs.
 
-    from durwan import Engine
+from durwan import Engine
 
-    engine = Engine.load("policies/")
-    if engine.decide(request).allowed: ...
+engine = Engine.load("policies/")
+if engine.decide(request).allowed: ...
 """
 
 from durwan.credentials.keys import KeySource, StaticKeys

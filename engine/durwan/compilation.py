@@ -43,13 +43,13 @@ class Compilation:
         """
         if self.program is None or self.revision is None:
             raise PolicyError(self.diagnostics)
-        return Compiled(
-            program=self.program, revision=self.revision, diagnostics=self.diagnostics, keys=self.keys
-        )
+        return Compiled(program=self.program, revision=self.revision, diagnostics=self.diagnostics, keys=self.keys)
 
 
 def compile_policy(policy_set: PolicySet) -> Compilation:
-    """Compiles a policy set. The stages, each of which reports all mistakes that it finds:
+    """Compiles a policy set.
+
+    The stages, each of which reports all mistakes that it finds:
 
     1. read the manifest, which sets the limits for all that follows;
     2. parse every policy file; a mistake costs one declaration, not the file;

@@ -106,7 +106,9 @@ class Generator:
         actions = tuple(sorted(random.sample(ACTIONS, random.randrange(1, 4))))
         remedy = None
         if effect == "challenge":
-            remedy = random.choice((Remedy(kind="login"), Remedy(kind="mfa", within=300_000), Remedy(kind="step", name="x")))
+            remedy = random.choice(
+                (Remedy(kind="login"), Remedy(kind="mfa", within=300_000), Remedy(kind="step", name="x"))
+            )
         body = Body(
             when=when if when is not None else self.condition(self.depth),
             unless=self.condition(1) if random.random() < 0.3 else nodes.FALSE,
@@ -248,9 +250,8 @@ class Generator:
         if kind == 0:
             return self._operation("in_set", self._string(), nodes.NamedSet(name="s0", element=types.String()))
         if kind == 1:
-            return self._operation("in_set", self.number(1), nodes.LiteralSet(
-                members=frozenset[int | Decimal]((*random.sample(INTS, 2), *random.sample(DECIMALS, 2))), element=types.Number()
-            ))  # fmt: skip
+            numbers = frozenset[int | Decimal]((*random.sample(INTS, 2), *random.sample(DECIMALS, 2)))
+            return self._operation("in_set", self.number(1), nodes.LiteralSet(members=numbers, element=types.Number()))
         if kind == 2:
             members = nodes.LiteralSet(members=frozenset(random.sample(TIMES, 2)), element=types.Time())
             return self._operation("in_set", self.moment(1), members)
@@ -279,7 +280,9 @@ class Generator:
         kind = random.choice(("string", "scope", "int"))
         if kind == "string":
             held, pool, named = "key.symbols", STRINGS, "s0"
-            one: Expression = random.choice((nodes.StringLiteral(value=random.choice(STRINGS)), self._attribute(types.String)))
+            one: Expression = random.choice(
+                (nodes.StringLiteral(value=random.choice(STRINGS)), self._attribute(types.String))
+            )
         elif kind == "scope":
             held, pool, named = "key.scopes", tuple(SCOPES), None
             one = random.choice((nodes.ScopeLiteral(value=random.choice(list(SCOPES))), self._attribute(types.Scope)))
@@ -384,4 +387,4 @@ class Generator:
 
 def generate_program(seed: int) -> Program:
     """The program of this seed."""
-    return Generator(Random(seed)).program()  # noqa: S311 - chance for tests, not for secrets
+    return Generator(Random(seed)).program()

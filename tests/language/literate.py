@@ -32,6 +32,7 @@ from durwan.language.lint import apply_suppressions, lint
 from durwan.language.manifest import read_manifest
 from durwan.language.parser import decode, parse
 from durwan.language.policy_set import read_mapping
+from durwan.language.syntax import Module
 from durwan.program.program import Program
 
 # What "the past" is measured from: 2030-01-01T00:00:00Z.
@@ -64,7 +65,7 @@ def check_files(files: Mapping[str, str], observed: Iterable[str] | None = None)
     """Parse, check and lint a policy set; with `observed`, attributes that no test leaves unknown are told of."""
     policy_set = read_mapping(files)
     manifest, errors = read_manifest(policy_set)
-    modules = []
+    modules: list[Module] = []
     for path, content in policy_set.files.items():
         if path.endswith(".policy"):
             source, mistakes = decode(path, content, manifest.limits)

@@ -13,10 +13,11 @@ from durwan.diagnostics.codes import CODES
 from tests.language.literate import Case, check_files, decisions_of, read_cases, render
 
 _HERE = Path(__file__).parent
-CASES = [pytest.param(case, id=f"{path.stem}:{case.line}") for path in sorted(_HERE.glob("*.md")) for case in read_cases(path)]
+_CASES = {f"{path.stem}:{case.line}": case for path in sorted(_HERE.glob("*.md")) for case in read_cases(path)}
+_DECISIONS = {name: case for name, case in _CASES.items() if "decisions" in case.expected}
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", _CASES.values(), ids=_CASES)
 def test_case(case: Case) -> None:
     """A policy set gives exactly the errors and warnings that its section writes down."""
     found = check_files(case.files)
@@ -25,12 +26,7 @@ def test_case(case: Case) -> None:
         assert render(found.warnings) == case.expected["warnings"], case.title
 
 
-DECISIONS = [
-    pytest.param(case.values[0], id=case.id) for case in CASES if "decisions" in case.values[0].expected  # type: ignore[union-attr]
-]
-
-
-@pytest.mark.parametrize("case", DECISIONS)
+@pytest.mark.parametrize("case", _DECISIONS.values(), ids=_DECISIONS)
 def test_decisions(case: Case) -> None:
     """A policy set decides each request as its section writes down."""
     with Engine.from_sources(case.files) as engine:
@@ -50,7 +46,7 @@ _ELSEWHERE = {"P0603", "P0709"}
 
 def test_every_code_has_a_case() -> None:
     """Each code of the checker and of lint is reported by some case."""
-    blocks = [text for case in CASES for kind, text in case.values[0].expected.items() if kind != "decisions"]  # type: ignore[union-attr]
+    blocks = [text for case in _CASES.values() for kind, text in case.expected.items() if kind != "decisions"]
     reported = set(re.findall(r"^(P[0-9]{4}) ", "\n".join(blocks), re.MULTILINE))
     wanted = {code for code in CODES if code.startswith(_SECTIONS)}
     assert wanted - reported - _ELSEWHERE == set()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+
 from durwan.backends.bytecode import Evaluator
 from durwan.model.request import instant_of
 from durwan.program import reference
 from durwan.runtime.key_lookup import prepared
-
 from tests import differential
 from tests.generators.programs import NOW, generate_program
 from tests.generators.requests import generate_request

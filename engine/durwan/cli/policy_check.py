@@ -80,7 +80,7 @@ def _guarded(words: list[str]) -> int:
         _forget_output()
         return exits.NOT_HEARD
     except (DurwanError, OSError) as error:
-        _complain(f"error: {error}")
+        _complain(f"error: {_in_words(error)}")
         return exits.USAGE
     except Exception as error:  # noqa: BLE001 - whatever it is, it is our fault, and has an exit code
         if any(word in {"-v", "--verbose"} for word in words):
@@ -106,6 +106,12 @@ def _dispatch(words: list[str]) -> int:
     with Output(name, arguments) as output:
         code: int = command.run(arguments, output)
     return code
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _complain(message: str) -> None:

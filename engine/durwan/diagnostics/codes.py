@@ -100,6 +100,7 @@ _NAMES: tuple[Code, ...] = (
     Code("P0215", "not-narrower", "error", "A prelude attribute is restated with a type that is not narrower."),
     Code("P0216", "lets-too-deep", "error", "Lets that stand for lets go too deep."),
     Code("P0217", "lets-too-large", "error", "A condition is too large once its lets are written out."),
+    Code("P0218", "reserved-context", "error", "A context has the name of another part of a request."),
 )
 
 _KINDS: tuple[Code, ...] = (
@@ -261,6 +262,8 @@ _LONGEST_QUOTE = 80
 def quoted(text: str) -> str:
     """The user's own text in back-ticks, on one line, shortened in the middle where it is long."""
     line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(each if each.isprintable() else f"\\u{{{ord(each):X}}}" for each in line)
     if len(line) > _LONGEST_QUOTE:
         line = f"{line[: _LONGEST_QUOTE // 2]} … {line[-_LONGEST_QUOTE // 3 :]}"
     return f"`{line}`"

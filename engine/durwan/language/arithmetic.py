@@ -62,10 +62,12 @@ def _numeric_type(operator: str, left: Typed, right: Typed) -> Type:
         if not isinstance(low, int) or not isinstance(high, int):
             return types.Int()
         # Where the sum would overflow it is unknown, not larger.
-        return types.Int(max(low, INT64_MIN), min(high, INT64_MAX))
+        low, high = max(low, INT64_MIN), min(high, INT64_MAX)
+        return types.Int(low, high) if low <= high else types.Int()
     if low is None or high is None:
         return types.Number()
-    return types.Number(max(Decimal(low), -_DECIMAL_MAX), min(Decimal(high), _DECIMAL_MAX))
+    low, high = max(Decimal(low), -_DECIMAL_MAX), min(Decimal(high), _DECIMAL_MAX)
+    return types.Number(low, high) if low <= high else types.Number()
 
 
 def _interval(operator: str, left: tuple[Bound, Bound], right: tuple[Bound, Bound]) -> tuple[Bound, Bound]:

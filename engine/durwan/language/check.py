@@ -40,7 +40,7 @@ def check(
     vocabulary = _resolve(modules, files, manifest, windows, report)
     checker = Checker(vocabulary, report)
     # Lets before rules: a rule that uses a wrong let is not wrong itself.
-    lets = Lets(vocabulary, checker, report)
+    lets = Lets(vocabulary, checker, report, nesting=manifest.limits.nesting)
     lets.check()
     lowering = Lowering(vocabulary, checker, lets, report)
     lowering.lower(modules)

@@ -42,12 +42,13 @@ from durwan.program import nodes
 
 _BOOL = types.Bool()
 _SCOPE = types.Scope()
+_MOST_OPEN_LETS = 16
 
 
 class Checker:
     """Checks expressions against a vocabulary; every mistake goes to `report`.
 
-    `lets` holds the lets that were checked; those that are wrong are None. They have to be checked before what uses
+    `lets` holds the lets that were checked; those that are wrong are None. They are to be checked before what uses
     them (see `durwan.language.lets`).
     """
 
@@ -56,6 +57,7 @@ class Checker:
         self._report = report
         self._membership = Membership(vocabulary, report)
         self.lets: dict[str, Typed | None] = {}
+        self._open_lets: list[str] = []
 
     def condition(self, written: Expression) -> nodes.Expression | None:
         """A bool, or None where it is a mistake."""
@@ -68,9 +70,9 @@ class Checker:
         return found.node
 
     def value(  # noqa: C901, PLR0911, PLR0912 - one line for each kind of expression
-        self, written: Expression, *, scope: bool = False
+        self, written: Expression, *, scope: bool | None = False
     ) -> Typed | None:
-        """An expression of any type. With `scope`, a name that is a scope is one."""
+        """An expression of any type. Where a `scope` is asked for, or may be (None), a name that is one is a scope."""
         match written:
             case Group(inner=inner):
                 return self.value(inner, scope=scope)
@@ -115,12 +117,12 @@ class Checker:
 
     # ------------------------------------------------------------------------------------------ names
 
-    def _name(self, name: Name, *, scope: bool) -> Typed | None:
+    def _name(self, name: Name, *, scope: bool | None) -> Typed | None:
         """`now`, a scope where one is asked for, a let, or an attribute."""
         text = name.text
         if text == "now":
             return Typed(nodes.Now(span=name.span), types.Time(), name.span)
-        if scope and text in self._vocabulary.scopes:
+        if scope is not False and text in self._vocabulary.scopes:
             return Typed(nodes.ScopeLiteral(value=text, span=name.span), _SCOPE, name.span)
         attribute = self._vocabulary.attributes.get(text)
         if attribute is not None:
@@ -132,14 +134,32 @@ class Checker:
         self._unknown(name, scope=scope)
         return None
 
+    def check_let(self, name: str) -> Typed | None:
+        """What a let stands for, or None where it is a mistake; it is checked now if it has not been before."""
+        if name in self.lets:
+            return self.lets[name]
+        declaration = self._vocabulary.lets[name]
+        # Those that use each other were told of before, but for names that are scopes as well: see `Lets`.
+        if name in self._open_lets:
+            cycle = self._open_lets[self._open_lets.index(name) :]
+            self._report.append(names.let_cycle([self._vocabulary.lets[each].name for each in cycle]))
+            return None
+        if len(self._open_lets) > _MOST_OPEN_LETS:
+            self._report.append(names.too_deep(declaration.value.span, _MOST_OPEN_LETS))
+            return None
+        self._open_lets.append(name)
+        found = self.value(declaration.value)
+        self._open_lets.pop()
+        return self.lets.setdefault(name, found)
+
     def _let(self, name: Name) -> Typed | None:
-        found = self.lets.get(name.text)
+        found = self.check_let(name.text)
         if found is None:
             return None
         node = nodes.LetReference(name=name.text, type=nodes.type_of(found.node), span=name.span)
         return Typed(node, found.type, name.span)
 
-    def _unknown(self, name: Name, *, scope: bool) -> None:
+    def _unknown(self, name: Name, *, scope: bool | None) -> None:
         text, vocabulary = name.text, self._vocabulary
         if vocabulary.silent(text):
             return
@@ -187,10 +207,10 @@ class Checker:
         left, right = written.left, written.right
         if self._is_only_scope(left):
             right_value = self.value(right)
-            left_value = self.value(left, scope=right_value is None or _is_about_scopes(right_value))
+            left_value = self.value(left, scope=_scope_beside(right_value))
         else:
             left_value = self.value(left)
-            right_value = self.value(right, scope=left_value is None or _is_about_scopes(left_value))
+            right_value = self.value(right, scope=_scope_beside(left_value))
         if left_value is None or right_value is None:
             return None
         return compare(written, left_value, right_value, self._report)
@@ -282,8 +302,11 @@ class Checker:
         )
 
 
-def _is_about_scopes(value: Typed) -> bool:
-    return value.type in {_SCOPE, types.SetOf(_SCOPE)}
+def _scope_beside(other: Typed | None) -> bool | None:
+    """Whether a scope is asked for on the other side of a comparison with this."""
+    if other is None or other.type == types.SetOf(_SCOPE):
+        return None
+    return isinstance(other.type, types.Scope)
 
 
 def _has_advice(operand: Typed, written: Has) -> str | None:

@@ -61,7 +61,7 @@ def measure(written: Expression, lets: Mapping[str, tuple[int, int]]) -> tuple[i
     """How deep and how large an expression is with its lets written out.
 
     `lets` has the depth and size of each let that may be named. Names and literals are 1 deep and 1 large; braces
-    count as one part, however many members they have.
+    count as one part, however many members they have, and parentheses do not count.
     """
     deepest, size = 0, 0
     pending: list[tuple[Expression | Braces, int]] = [(written, 1)]
@@ -70,6 +70,8 @@ def measure(written: Expression, lets: Mapping[str, tuple[int, int]]) -> tuple[i
         inner_depth, inner_size = lets.get(part.text, (1, 1)) if isinstance(part, Name) else (1, 1)
         deepest = max(deepest, depth + inner_depth - 1)
         size += inner_size
-        if not isinstance(part, Braces):
+        if isinstance(part, Group):
+            pending.append((part.inner, depth))
+        elif not isinstance(part, Braces):
             pending.extend((each, depth + 1) for each in parts(part))
     return deepest, size

@@ -54,24 +54,21 @@ class Lowering:
 
     def lower(self, modules: Sequence[Module]) -> None:
         """Lower the declarations of all modules, which are in source order."""
-        order = {RuleDeclaration: 0, LimitDeclaration: 0, InvariantDeclaration: 0}
         for module in modules:
             for declaration in module.declarations:
-                kind = type(declaration)
                 match declaration:
                     case RuleDeclaration():
-                        self._rule(declaration, order[kind])
+                        self._rule(declaration)
                     case LimitDeclaration():
-                        self._limit(declaration, order[kind])
+                        self._limit(declaration)
                     case InvariantDeclaration():
-                        self._invariant(declaration, order[kind])
+                        self._invariant(declaration)
                     case _:
-                        continue
-                order[kind] += 1
+                        pass
 
     # ------------------------------------------------------------------------------------------ rules
 
-    def _rule(self, written: RuleDeclaration, order: int) -> None:
+    def _rule(self, written: RuleDeclaration) -> None:
         actions = self._actions(written.clauses)
         body = self._body(written.clauses)
         remedy = None if written.remedy is None else self._remedy(written.remedy)
@@ -86,7 +83,7 @@ class Lowering:
                 name=written.name.text,
                 actions=actions,
                 body=body,
-                order=order,
+                order=len(self.rules),
                 status=answer.status,
                 code=answer.code,
                 reason=answer.reason,
@@ -154,7 +151,7 @@ class Lowering:
 
     # ------------------------------------------------------------------------------------------ limits
 
-    def _limit(self, written: LimitDeclaration, order: int) -> None:
+    def _limit(self, written: LimitDeclaration) -> None:
         actions = self._actions(written.clauses)
         body = self._body(written.clauses)
         for part in (written.count, written.period):
@@ -171,7 +168,7 @@ class Lowering:
                 name=written.name.text,
                 actions=actions,
                 body=body,
-                order=order,
+                order=len(self.limits),
                 count=Decimal(written.count.value),
                 period=written.period.value,
                 cost=cost,
@@ -226,7 +223,7 @@ class Lowering:
 
     # ------------------------------------------------------------------------------------------ invariants
 
-    def _invariant(self, written: InvariantDeclaration, order: int) -> None:
+    def _invariant(self, written: InvariantDeclaration) -> None:
         actions = self._actions(written.clauses)
         body = self._body(written.clauses)
         if actions is None or body is None:
@@ -237,7 +234,7 @@ class Lowering:
                 holds=written.holds,
                 actions=actions,
                 condition=body.when,
-                order=order,
+                order=len(self.invariants),
                 documentation=written.documentation,
                 span=written.name.span,
             )

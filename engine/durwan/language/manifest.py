@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -111,9 +111,9 @@ def _diagnostic(document: Document, detail: ErrorDetails) -> Diagnostic:
         return mistakes.unknown_language(_value_span(document, path))
     match detail["type"]:
         case "extra_forbidden" | "unexpected_keyword_argument":
-            known = Limits.__dataclass_fields__ if path[0] == "limits" else Manifest.model_fields
+            known = [each.name for each in fields(Limits)] if path[0] == "limits" else list(Manifest.model_fields)
             near = Suggestions().nearest(str(path[-1]), known)
-            return mistakes.unknown_field(document.key_span(path), near, list(known))
+            return mistakes.unknown_field(document.key_span(path), near, known)
         case "value_error":
             return mistakes.bad_path(document.span(path))
         case "string_pattern_mismatch":

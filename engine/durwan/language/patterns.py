@@ -57,7 +57,7 @@ class Patterns:
         else:
             near = vocabulary.nearest(text, vocabulary.actions)
             found = vocabulary.declared(text, but="action")
-            if found is not None and found[0] == "scope":
-                self._report.append(names.wrong_kind(span, "scope", "action", found[1], near=near))
+            if found is None:
+                self._report.append(names.unknown_action(text, span, near))
             else:
-                self._report.append(names.unknown_action(text, span, near=near))
+                self._report.append(names.wrong_kind(span, found[0], "action", found[1], near=near))

@@ -40,6 +40,10 @@ from durwan.model import types
 from durwan.model.address import AddressRange, NetworkSet
 
 
+# What a request holds beside its contexts.
+_RESERVED_CONTEXTS = frozenset({"action", "now"})
+
+
 class Named(Protocol):
     """A declaration that has one name."""
 
@@ -100,7 +104,9 @@ class Resolver:
 
     def _context(self, declaration: ContextDeclaration, *, prelude: bool) -> None:
         context = declaration.name.text
-        self.vocabulary.contexts.setdefault(context, context)
+        if context in _RESERVED_CONTEXTS:
+            self._report.append(names.reserved_context(declaration.name))
+        self.vocabulary.contexts.add(context)
         for attribute in declaration.attributes:
             known = read_type(attribute.type, self._report)
             for name in attribute.names:
@@ -112,9 +118,9 @@ class Resolver:
         if first is not None and not first.prelude:
             self._report.append(names.duplicate_attribute(path, entry.name, first.name.span))
             return
-        known = entry.type is not None and first is not None and first.type is not None
-        if known and not is_narrower(entry.type, first.type):
-            self._report.append(names.not_narrower(path, written, first.type))
+        everywhere = None if first is None else first.type
+        if everywhere is not None and entry.type is not None and not is_narrower(entry.type, everywhere):
+            self._report.append(names.not_narrower(path, written, everywhere))
             # Uses were written for the restated type; judging them by either one would repeat the mistake.
             entry = DeclaredAttribute(name=entry.name, type=None, prelude=False)
         self.vocabulary.attributes[path] = entry
@@ -174,7 +180,13 @@ class Resolver:
     def _rule(self, declaration: RuleDeclaration | LimitDeclaration | InvariantDeclaration) -> None:
         """Rules and limits share their names, since a decision names either; invariants have their own."""
         name = declaration.name
-        kind = {RuleDeclaration: "rule", LimitDeclaration: "limit"}.get(type(declaration), "invariant")
+        match declaration:
+            case RuleDeclaration():
+                kind = "rule"
+            case LimitDeclaration():
+                kind = "limit"
+            case InvariantDeclaration():
+                kind = "invariant"
         table = self._invariants if kind == "invariant" else self._rules
         first_kind, first = table.setdefault(name.text, (kind, name))
         if first is not name:

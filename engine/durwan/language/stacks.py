@@ -148,4 +148,5 @@ def _gathered(symbols: list[Any]) -> list[Any]:
 
 
 def _members(symbol: Any) -> list[Any]:
-    return symbol if type(symbol) is list else [symbol]
+    # What the list holds cannot be told to a type checker: symbols are of every kind.
+    return symbol if type(symbol) is list else [symbol]  # pyright: ignore[reportUnknownVariableType]

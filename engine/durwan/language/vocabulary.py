@@ -63,16 +63,16 @@ class Vocabulary:
     not be parsed: they may be declared there, so nobody is told that they are unknown.
     """
 
-    attributes: dict[str, DeclaredAttribute] = field(default_factory=dict)
-    actions: dict[str, Name] = field(default_factory=dict)
-    scopes: dict[str, Name] = field(default_factory=dict)
-    includes: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    lets: dict[str, LetDeclaration] = field(default_factory=dict)
-    sets: dict[str, DeclaredSet] = field(default_factory=dict)
-    networks: dict[str, DeclaredNetwork] = field(default_factory=dict)
-    windows: dict[str, DeclaredWindow] = field(default_factory=dict)
-    contexts: dict[str, str] = field(default_factory=dict)
-    clashing: set[str] = field(default_factory=set)
+    attributes: dict[str, DeclaredAttribute] = field(default_factory=dict[str, DeclaredAttribute])
+    actions: dict[str, Name] = field(default_factory=dict[str, Name])
+    scopes: dict[str, Name] = field(default_factory=dict[str, Name])
+    includes: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    lets: dict[str, LetDeclaration] = field(default_factory=dict[str, LetDeclaration])
+    sets: dict[str, DeclaredSet] = field(default_factory=dict[str, DeclaredSet])
+    networks: dict[str, DeclaredNetwork] = field(default_factory=dict[str, DeclaredNetwork])
+    windows: dict[str, DeclaredWindow] = field(default_factory=dict[str, DeclaredWindow])
+    contexts: set[str] = field(default_factory=set[str])
+    clashing: set[str] = field(default_factory=set[str])
     unread: frozenset[str] = frozenset()
     suggestions: Suggestions = field(default_factory=Suggestions)
 

@@ -224,5 +224,5 @@ def _restore(fields: dict[str, Any], valid_until: int | None) -> Decision:
 
 
 # The slots' own setters, which the class's __setattr__ does not stand before.
-_set_outcome = Decision._outcome.__set__  # type: ignore[attr-defined] # noqa: SLF001
-_set_valid_until = Decision._valid_until.__set__  # type: ignore[union-attr] # noqa: SLF001
+_set_outcome = vars(Decision)["_outcome"].__set__
+_set_valid_until = vars(Decision)["_valid_until"].__set__

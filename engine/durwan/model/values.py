@@ -15,14 +15,13 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from durwan.model import types
 from durwan.model.address import AddressRange, NetworkSet, parse_address, parse_network
 from durwan.model.types import INT64_MAX, INT64_MIN, TIME_MAX, TIME_MIN
 
 Value = bool | int | Decimal | str | bytes | NetworkSet | frozenset[str] | frozenset[int]
-
 
 
 class StringSet(frozenset[str]):
@@ -216,7 +215,7 @@ def read_string_set(raw: object) -> frozenset[str] | None:
     for item in raw:  # type: ignore[attr-defined]
         if type(item) is not str:
             return None
-    return frozenset(raw)  # type: ignore[arg-type]
+    return frozenset(cast("Iterable[str]", raw))
 
 
 def _within(low: Any, high: Any, read: Callable[[object], Any]) -> Callable[[object], Any]:
@@ -301,7 +300,7 @@ def format_duration(milliseconds: int) -> str:
 
 def sorted_values(values: Iterable[Value]) -> list[Value]:
     """Values of one type in a stable order, for output that must not depend on hashing."""
-    return sorted(values, key=lambda value: (str(type(value)), value))  # type: ignore[type-var,return-value]
+    return sorted(values, key=lambda value: (str(type(value)), value))
 
 
 __all__ = [

@@ -44,7 +44,7 @@ def _ceil(numerator: int, denominator: int) -> int:
 
 def sign_changes(difference: int, slope: int) -> list[int]:
     """When a difference moving by `slope` becomes zero, and when it leaves zero to the other side; at most two."""
-    if slope == 0 or (difference > 0) == (slope > 0) and difference != 0:
+    if slope == 0 or ((difference > 0) == (slope > 0) and difference != 0):
         return []
     if difference == 0:
         return [1]

@@ -224,7 +224,7 @@ TRUE = BoolLiteral(value=True)
 FALSE = BoolLiteral(value=False)
 
 
-def type_of(expression: Expression) -> Type:  # noqa: PLR0911 - one line per kind of node
+def type_of(expression: Expression) -> Type:  # noqa: C901 - one line per kind of node
     """The static type of an expression that stands for one value.
 
     Raises:

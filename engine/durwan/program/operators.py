@@ -127,9 +127,7 @@ _SAME = tuple(
     Overload((kind, kind), "bool") for kind in ("bool", "string", "scope", "ip", "time", "duration", "int", "decimal")
 )
 _MIXED = (Overload(("int", "decimal"), "bool"), Overload(("decimal", "int"), "bool"))
-_ORDERED = (
-    tuple(Overload((kind, kind), "bool") for kind in ("int", "decimal", "time", "duration")) + _MIXED
-)
+_ORDERED = tuple(Overload((kind, kind), "bool") for kind in ("int", "decimal", "time", "duration")) + _MIXED
 _SUMS = (
     Overload(("int", "int"), "int"),
     Overload(("decimal", "decimal"), "decimal"),

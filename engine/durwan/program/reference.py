@@ -70,8 +70,8 @@ class Evaluation:
             case nodes.NamedWindow(name=name):
                 return Reading(self._program.windows[name])
             case nodes.Attribute(path=path):
-                value = self._attributes.read(path)
-                return Reading(value, doubts=frozenset({path}) if value is None else frozenset())
+                read = self._attributes.read(path)
+                return Reading(read, doubts=frozenset({path}) if read is None else frozenset())
             case nodes.Now():
                 return Reading(self._now, slope=1)
             case nodes.LetReference(name=name):
@@ -157,7 +157,8 @@ def _slope(operator: str, operands: list[Reading]) -> int:
         return left - operands[1].slope
     if operator == "*" and (left or operands[1].slope):
         # One side is a literal, which does not move; a moving value is a duration, whose literal is an int.
-        return left * operands[1].value if left else operands[1].slope * operands[0].value
+        factor: int = operands[1].value if left else operands[0].value
+        return (left or operands[1].slope) * factor
     return left
 
 

@@ -6,7 +6,9 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, TypeGuard
+
+_LONGEST = 80
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -16,13 +18,16 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """
     merged: dict[str, Any] = dict(base)
     for key, value in over.items():
-        if isinstance(value, Mapping):
-            below: Any = merged.get(key)
-            above: Any = value
-            merged[key] = merge(below if isinstance(below, Mapping) else {}, above)
+        if _is_mapping(value):
+            below = merged.get(key)
+            merged[key] = merge(below if _is_mapping(below) else {}, value)
         else:
             merged[key] = value
     return merged
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
 
 
 def nested(path: str, value: object) -> dict[str, Any]:
@@ -52,15 +57,16 @@ def label(choice: Mapping[str, Any]) -> str:
 
 def blocked_path(request: Mapping[str, Any], path: str) -> str | None:
     """The part of a dotted path that a request holds a plain value at, so that nothing can be set below it."""
-    here: Any = request
+    here: object = request
     names = path.split(".")
     for depth, name in enumerate(names[:-1], 1):
-        here = here.get(name) if isinstance(here, Mapping) else None
-        if here is not None and not isinstance(here, Mapping):
+        here = here.get(name) if _is_mapping(here) else None
+        if here is not None and not _is_mapping(here):
             return ".".join(names[:depth])
     return None
 
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 40 else f"{text[:39]}…"
+    # Values that differ mostly do so at one of their ends.
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 + 1 :]}"

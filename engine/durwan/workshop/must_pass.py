@@ -14,21 +14,21 @@ from durwan.workshop.test_files import Suite
 
 
 def check_must_pass(compilation: Compilation, suite: Suite) -> Iterator[Diagnostic]:
-    """A mistake for each name in `must_pass` that no case has, and for each that only skipped cases have."""
+    """A mistake for each name in `must_pass` that no case has, and for each whose cases are all skipped."""
     wanted = compilation.manifest.must_pass
     if not wanted:
         return
     document = _manifest(compilation)
-    by_title = {case.title: case for case in suite.cases if case.skip is not None}
-    by_title.update({case.title: case for case in suite.cases if case.skip is None})
+    titles = {shape.name for file in suite.files.values() for shape in file.shape.cases}
+    run = {case.title for case in suite.cases if case.skip is None}
+    skipped = {case.title: case.span for case in suite.cases if case.title not in run}
     suggestions = Suggestions()
     for position, name in enumerate(wanted):
         span = document.span(("must_pass", position))
-        case = by_title.get(name)
-        if case is None:
-            yield mistakes.must_pass_missing(span, name, suggestions.nearest(name, by_title))
-        elif case.skip is not None:
-            yield mistakes.must_pass_skipped(case.span, name, span)
+        if name in skipped:
+            yield mistakes.must_pass_skipped(skipped[name], name, span)
+        elif name not in titles and suite.complete:
+            yield mistakes.must_pass_missing(span, name, suggestions.nearest(name, titles))
 
 
 def _manifest(compilation: Compilation) -> Document:

@@ -29,7 +29,7 @@ def read_requests(data: bytes) -> tuple[list[dict[str, Any]], bool]:
         RequestTextError: the text is not strict JSON, or is something else than an object or an array of objects.
     """
     found = read_json(data)
-    in_array = isinstance(found, list)
+    in_array = _kind(found) == "an array"
     requests: list[Any] = found if in_array else [found]
     if not requests:
         raise RequestTextError("the array holds no request")

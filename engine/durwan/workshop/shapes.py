@@ -169,7 +169,13 @@ def _existing(data: Any, path: Path) -> Path:
 def _diagnose(document: Document, error: ValidationError) -> Iterator[Diagnostic]:
     seen: set[Path] = set()
     suggestions = Suggestions()
-    for detail in error.errors(include_url=False, include_context=False):
+    details = error.errors(include_url=False, include_context=False)
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            # A field with a misspelt name is not missing as well.
+            path = detail["loc"]
+            seen.add((*path[:-1], suggestions.nearest(str(path[-1]), _FIELDS[_section(path)]) or ""))
+    for detail in details:
         path = detail["loc"] if detail["type"] == "missing" else _existing(document.data, detail["loc"])
         if path not in seen:
             seen.add(path)

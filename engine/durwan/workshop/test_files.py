@@ -46,10 +46,11 @@ class SuiteFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """All test files of a policy set, by path, and the mistakes in them."""
+    """All test files of a policy set, by path, and the mistakes in them; `complete` if every file could be read."""
 
     files: Mapping[str, SuiteFile] = field(default_factory=dict[str, SuiteFile])
     diagnostics: tuple[Diagnostic, ...] = ()
+    complete: bool = True
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -64,16 +65,16 @@ def read_suite(policy_set: PolicySet, manifest: Manifest) -> Suite:
     """
     diagnostics: list[Diagnostic] = []
     prefix = f"{manifest.tests.strip('/')}/"
-    shapes: dict[str, SuiteFile] = {}
+    read: dict[str, SuiteFile | None] = {}
     for path, content in policy_set.files.items():
         if path.startswith(prefix) and path.endswith((".yaml", ".yml")):
-            file, mistaken = _read_file(path, content, manifest)
+            read[path], mistaken = _read_file(path, content, manifest)
             diagnostics += mistaken
-            if file is not None:
-                shapes[path] = file
-    shared = _Fixtures.of([shapes[prefix + name] for name in _SHARED if prefix + name in shapes])
+    shared = _Fixtures.of([read[prefix + name] for name in _SHARED if prefix + name in read])
     files: dict[str, SuiteFile] = {}
-    for path, file in shapes.items():
+    for path, file in read.items():
+        if file is None:
+            continue
         is_shared = path.removeprefix(prefix) in _SHARED
         expansion = _Expansion(file, shared if is_shared else shared.with_own(file, diagnostics))
         files[path] = SuiteFile(document=file.document, shape=file.shape, cases=tuple(expansion.cases()))
@@ -82,9 +83,11 @@ def read_suite(policy_set: PolicySet, manifest: Manifest) -> Suite:
             diagnostics += expansion.fixtures.unused()
             if not file.shape.cases:
                 diagnostics.append(mistakes.empty_suite(file.document.first_line()))
-    if files:
+    if len(files) == len(read):
+        # A file that could not be read may be the one that uses them.
         diagnostics += shared.unused()
-    return Suite(files=files, diagnostics=tuple(sorted(diagnostics, key=lambda item: item.order)))
+    ordered = tuple(sorted(diagnostics, key=lambda item: item.order))
+    return Suite(files=files, diagnostics=ordered, complete=len(files) == len(read))
 
 
 def _read_file(path: str, content: bytes, manifest: Manifest) -> tuple[SuiteFile | None, list[Diagnostic]]:
@@ -96,19 +99,23 @@ def _read_file(path: str, content: bytes, manifest: Manifest) -> tuple[SuiteFile
 
 
 class _Fixtures:
-    """Partial requests by name, where they are defined, and which of them are used."""
+    """Partial requests by name, where they are defined, and which of them are used.
 
-    def __init__(self, above: _Fixtures | None = None) -> None:
+    They are not `complete` where a file that defines some could not be read.
+    """
+
+    def __init__(self, above: _Fixtures | None = None, *, complete: bool = True) -> None:
+        self.complete = complete
         self._above = above
         self._requests: dict[str, Mapping[str, Any]] = {}
         self.spans: dict[str, Span] = {}
         self._used: set[str] = set()
 
     @classmethod
-    def of(cls, files: list[SuiteFile], above: _Fixtures | None = None) -> _Fixtures:
-        """The fixtures of some files, over those of `above`."""
-        found = cls(above)
-        for file in files:
+    def of(cls, files: list[SuiteFile | None], above: _Fixtures | None = None) -> _Fixtures:
+        """The fixtures of some files, over those of `above`; None is a file that could not be read."""
+        found = cls(above, complete=None not in files and (above is None or above.complete))
+        for file in (each for each in files if each is not None):
             for name, request in file.shape.fixtures.items():
                 found._requests[name] = request
                 found.spans[name] = file.document.key_span(("fixtures", name))
@@ -117,11 +124,10 @@ class _Fixtures:
     def with_own(self, file: SuiteFile, diagnostics: list[Diagnostic]) -> _Fixtures:
         """These, shared by all files, and those that a file defines for itself."""
         own = _Fixtures.of([file], self)
-        diagnostics += [
-            mistakes.duplicate_fixture(span, name, self.spans[name])
-            for name, span in own.spans.items()
-            if name in self.spans
-        ]
+        for name, span in own.spans.items():
+            if name in self.spans:
+                diagnostics.append(mistakes.duplicate_fixture(span, name, self.spans[name]))
+                self._used.add(name)
         return own
 
     def use(self, name: str) -> Mapping[str, Any] | None:
@@ -160,21 +166,28 @@ class _Expansion:
             first.setdefault(shape.name, span)
             before = len(self.diagnostics)
             request = self._request(shape, place)
-            self._check_matrix(shape, place, request)
-            if len(self.diagnostics) == before:
+            if request is not None:
+                self._check_matrix(shape, place, request)
+            if request is not None and len(self.diagnostics) == before:
                 yield from self._written_out(shape, place, span, request)
 
-    def _request(self, shape: CaseShape, place: Path) -> dict[str, Any]:
+    def _request(self, shape: CaseShape, place: Path) -> dict[str, Any] | None:
+        """The request before its matrix, or None where a fixture is missing."""
+        missing = False
         request: dict[str, Any] = {} if self._shape.now is None else {"now": self._shape.now}
         for position, name in enumerate(shape.fixtures):
             fixture = self.fixtures.use(name)
-            if fixture is None:
-                span = self._document.span((*place, "with", position))
-                near = self._suggestions.nearest(name, self.fixtures.names())
-                self.diagnostics.append(mistakes.undefined_fixture(span, name, near))
-            else:
+            if fixture is not None:
                 request = merge(request, fixture)
-        return merge(request, shape.request)
+                continue
+            missing = True
+            if self.fixtures.complete:
+                near = self._suggestions.nearest(name, self.fixtures.names())
+                span = self._document.span((*place, "with", position))
+                self.diagnostics.append(mistakes.undefined_fixture(span, name, near))
+                # The one that was meant is not unused as well.
+                self.fixtures.use(near or name)
+        return None if missing else merge(request, shape.request)
 
     def _check_matrix(self, shape: CaseShape, place: Path, request: Mapping[str, Any]) -> None:
         matrix = shape.matrix

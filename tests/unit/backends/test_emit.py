@@ -7,10 +7,10 @@ import traceback
 from typing import Any
 
 import pytest
+
 from durwan.backends.bytecode import emit
 from durwan.backends.bytecode.evaluator import Evaluator
 from durwan.backends.bytecode.frame import HELPERS
-
 from tests.generators.programs import ACTIONS, NOW, generate_program
 
 BOUND = dict.fromkeys(("type", "dict", "str", "int"), type)

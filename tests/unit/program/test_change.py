@@ -6,6 +6,7 @@ import operator
 from itertools import product
 
 import pytest
+
 from durwan.model.types import INT64_MAX, INT64_MIN
 from durwan.program import change
 

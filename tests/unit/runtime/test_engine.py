@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+
 from durwan import Decision, Engine, PolicyError, StaticKeys
 
 NOW = 1_772_442_000_000  # 2026-03-02T09:00:00Z
@@ -126,7 +127,12 @@ def test_an_unknown_action_is_denied(engine: Engine, action: object) -> None:
 def test_an_instant_that_is_none_denies(engine: Engine, now: object) -> None:
     """A `now` that cannot be read denies instead of falling back to the clock."""
     decision = engine.decide(request(now=now))
-    assert (decision.effect, decision.status, decision.code, decision.unknowns) == ("deny", 400, "invalid_now", ("now",))
+    assert (decision.effect, decision.status, decision.code, decision.unknowns) == (
+        "deny",
+        400,
+        "invalid_now",
+        ("now",),
+    )
 
 
 def test_the_clock_serves_requests_without_an_instant(engine: Engine) -> None:

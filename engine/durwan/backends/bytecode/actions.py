@@ -21,8 +21,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from durwan.backends.bytecode import emit
-from durwan.backends.bytecode.conditions import Conditions, asks_for_members, definite
+from durwan.backends.bytecode.conditions import Conditions
 from durwan.backends.bytecode.frame import FIRST_EDGE, NOTHING_READ, Frame, Shared, State
+from durwan.backends.bytecode.operands import definite
+from durwan.backends.bytecode.value_tests import asks_for_members
+from durwan.model import types
 from durwan.model.decision import NEVER, Decision
 from durwan.program import nodes
 from durwan.program.nodes import Expression
@@ -251,7 +254,7 @@ def _lets_used_twice(rules: Sequence[Rule], program: Program) -> frozenset[str]:
                 seen.add(name)
                 pending.append(name)
     return frozenset(
-        name for name, count in uses.items() if count > 1 and nodes.type_of(program.lets[name]) == nodes.types.Bool()
+        name for name, count in uses.items() if count > 1 and nodes.type_of(program.lets[name]) == types.Bool()
     )
 
 

@@ -112,7 +112,7 @@ def either(*expressions: ast.expr) -> ast.expr:
     return _junction(ast.Or, expressions, neutral=False)
 
 
-def _junction(kind: type[ast.And] | type[ast.Or], expressions: Sequence[ast.expr], *, neutral: bool) -> ast.expr:
+def _junction(kind: type[ast.And | ast.Or], expressions: Sequence[ast.expr], *, neutral: bool) -> ast.expr:
     kept: list[ast.expr] = []
     for expression in expressions:
         if is_constant(expression, neutral):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-
 from functools import cache
 from typing import Any
 
@@ -111,9 +110,7 @@ class Evaluator:
     def _decide_by_reference(self, request: Mapping[str, Any]) -> Decision:
         self.left_to_reference += 1
         try:
-            return reference.decide(
-                self._program, request, clock=self._clock, keys=self._keys, revision=self._revision
-            )
+            return reference.decide(self._program, request, clock=self._clock, keys=self._keys, revision=self._revision)
         except Exception:  # noqa: BLE001 - whatever happens, the answer is a decision, and it is a deny
             return self._answers.internal_error
 
@@ -152,7 +149,9 @@ class Evaluator:
         tree, frame = self._writer(strict=strict).write(rules)
         return emit.load(tree, title, {**frame.bound, **frame.constants.bound()})
 
-    def _template(self, rules: Sequence[Rule], title: str, *, strict: bool) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    def _template(
+        self, rules: Sequence[Rule], title: str, *, strict: bool
+    ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Code that may be shared with rules which differ in their constants alone, and these constants."""
         tree, frame = self._writer(strict=strict, template=True).write(rules)
         shape = ast.dump(tree)
@@ -181,13 +180,13 @@ class Evaluator:
             return unknown[0](request, now)
 
         frame = Frame(self._shared, template=False, strict=strict)
-        slot, value, _ = frame.attribute(index.attribute.path, index.attribute.type, NOTHING_READ)
+        slot, read, _ = frame.attribute(index.attribute.path, index.attribute.type, NOTHING_READ)
         frame.bound |= {"of_unknown": of_unknown, "entry": entries.get, "others": others}
         request, now = emit.name("request"), emit.name("now")
         found = emit.bind("y", emit.call("entry", emit.name(slot), emit.name("others")))
         code = emit.item(found, emit.number(0))
         body = [
-            emit.when(emit.compare(value, "is", emit.NONE), ast.Return(emit.call("of_unknown", request, now))),
+            emit.when(emit.compare(read, "is", emit.NONE), ast.Return(emit.call("of_unknown", request, now))),
             emit.assign("c", code),
             ast.Return(emit.call("c", request, now, emit.item(emit.name("y"), emit.number(1)))),
         ]
@@ -363,6 +362,3 @@ class _Answers:
         if key not in self._challenges:
             self._challenges[key] = self._deadlines(reference.outcome_of(asked[0], asked, unknowns))
         return self._challenges[key][deadline]
-
-
-

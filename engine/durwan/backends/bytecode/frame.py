@@ -130,7 +130,7 @@ class Shared:
     # The answers of a window by stretches of time.
     stretches: Callable[[str], Stretches]
     # Reads one expression by the reference evaluator: (value, deadline).
-    reference: Callable[[Expression], Callable[[Mapping[str, Any], int], tuple[Any, int]]]
+    reference: Callable[[Expression], Callable[[Mapping[str, Any], int], tuple[Any, int | None]]]
     # A context that is not a plain dict, or a key's id, as a plain dict.
     open_context: Callable[[object], dict[str, Any]]
     open_key: Callable[[object], dict[str, Any]]

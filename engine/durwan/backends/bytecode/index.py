@@ -83,10 +83,15 @@ def _equalities(rule: Rule) -> Iterator[tuple[nodes.Attribute, frozenset[str]]]:
 
 def _equality(expression: Expression) -> tuple[nodes.Attribute, frozenset[str]] | None:
     match expression:
-        case nodes.Operation(
-            operator="==", operands=(nodes.Attribute(type=types.String()) as attribute, nodes.StringLiteral(value=text))
-        ) | nodes.Operation(
-            operator="==", operands=(nodes.StringLiteral(value=text), nodes.Attribute(type=types.String()) as attribute)
+        case (
+            nodes.Operation(
+                operator="==",
+                operands=(nodes.Attribute(type=types.String()) as attribute, nodes.StringLiteral(value=text)),
+            )
+            | nodes.Operation(
+                operator="==",
+                operands=(nodes.StringLiteral(value=text), nodes.Attribute(type=types.String()) as attribute),
+            )
         ):
             return attribute, frozenset({text})
         case nodes.Operation(

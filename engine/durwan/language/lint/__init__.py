@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 
 from durwan.diagnostics import Diagnostic
-from durwan.language.lint.conditions import Truths, lint_conditions
+from durwan.language.lint.conditions import Truths, lint_conditions, place_of
 from durwan.language.lint.dominance import lint_dominance
 from durwan.language.lint.networks import lint_collections
 from durwan.language.lint.past import lint_past
@@ -33,9 +33,10 @@ def lint(
     tests. Suppressions are not applied: see `apply_suppressions`.
     """
     truths = Truths(program.lets)
+    constant = list(lint_conditions(program, truths))
     found = [
-        *lint_conditions(program, truths),
-        *lint_dominance(program, truths),
+        *constant,
+        *lint_dominance(program, truths, {place_of(item.span) for item in constant}),
         *lint_collections(modules, files),
         *lint_written(modules),
         *lint_unused(modules, program, _prelude_attributes()),

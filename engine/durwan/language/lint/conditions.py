@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from durwan.diagnostics import Diagnostic
+from durwan.diagnostics import Diagnostic, Span
 from durwan.language.lint.claims import MOST_OPERANDS, add_claim, conjuncts
 from durwan.language.lint.program_walk import expressions_of, owners_of
 from durwan.language.lint.regions import Region, claim_of
@@ -106,6 +106,14 @@ def _value(constant: Expression) -> object:
 
 
 # ---------------------------------------------------------------- what is reported
+
+Place = tuple[str, int, int]
+"""Path, start and end."""
+
+
+def place_of(span: Span) -> Place:
+    """Where a span is, in a form that compares."""
+    return span.source.path, span.start, span.end
 
 
 def lint_conditions(program: Program, truths: Truths) -> Iterator[Diagnostic]:

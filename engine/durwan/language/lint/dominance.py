@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from durwan.diagnostics import Diagnostic, Span
 from durwan.language.lint.claims import Claims, claims_of
-from durwan.language.lint.conditions import Truths
+from durwan.language.lint.conditions import Place, Truths, place_of
+from durwan.language.lint.program_walk import parts_of
 from durwan.language.mistakes import warnings
+from durwan.program import nodes
 from durwan.program.nodes import Expression
 from durwan.program.program import Program, Rule
 
@@ -25,15 +27,19 @@ class _Judged:
     actions: frozenset[str]
 
 
-def lint_dominance(program: Program, truths: Truths) -> Iterator[Diagnostic]:
-    """The rules of a program that contradict themselves or stand in another one's shadow."""
+def lint_dominance(program: Program, truths: Truths, told: Container[Place]) -> Iterator[Diagnostic]:
+    """The rules of a program that contradict themselves or stand in another one's shadow.
+
+    `told` are the places of conditions that are constant: rules that never apply because of one of them are not told
+    of again.
+    """
     judged: list[_Judged] = []
     for rule in program.rules:
         claims = claims_of(rule.body, program.lets)
         if claims is None or rule.span is None:
             continue
-        if claims.is_contradiction():
-            if _is_told_of_the_whole(rule, truths):
+        if claims.is_contradiction() or truths.of(rule.body.when) is False or truths.of(rule.body.unless) is True:
+            if not _is_told(rule, program.lets, told):
                 yield warnings.rule_never_applies(rule.span)
         elif not rule.shadow:
             judged.append(_Judged(rule, rule.span, claims, frozenset(rule.actions)))
@@ -44,9 +50,18 @@ def lint_dominance(program: Program, truths: Truths) -> Iterator[Diagnostic]:
             yield warnings.rule_never_matters(each.name, found.name, _REASONS[found.rule.effect])
 
 
-def _is_told_of_the_whole(rule: Rule, truths: Truths) -> bool:
-    """Whether no single condition is to blame, since that one is told of by itself (P0701)."""
-    return truths.of(rule.body.when) is not False and truths.of(rule.body.unless) is not True
+def _is_told(rule: Rule, lets: Mapping[str, Expression], told: Container[Place]) -> bool:
+    """Whether a condition of the rule, or of a let that it uses, was told of."""
+    seen: set[str] = set()
+    pending = [rule.body.when, rule.body.unless]
+    while pending:
+        for part in parts_of(pending.pop()):
+            if part.span is not None and place_of(part.span) in told:
+                return True
+            if isinstance(part, nodes.LetReference) and part.name not in seen:
+                seen.add(part.name)
+                pending.append(lets[part.name])
+    return False
 
 
 _REASONS = {

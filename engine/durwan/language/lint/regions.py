@@ -152,9 +152,13 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _NUMBERS = (types.Int, types.Number, types.Time, types.Duration)
 
 
-def claim_of(condition: Expression) -> Claim:
+def claim_of(condition: Expression) -> Claim:  # noqa: PLR0911 - one line for each kind
     """Any condition as a claim: of a value for a region, or else of the condition itself for being true."""
     match condition:
+        case nodes.BoolLiteral(value=value):
+            return Claim(nodes.TRUE, _TRUE if value else Points(frozenset()))
+        case nodes.Not(operand=nodes.BoolLiteral(value=value)):
+            return Claim(nodes.TRUE, Points(frozenset()) if value else _TRUE)
         case nodes.Not(operand=operand):
             return claim_of(operand).opposite()
         case nodes.Operation(operator=operator, operands=(subject, literal)) if operator in _MIRRORED:

@@ -30,9 +30,9 @@ from durwan.program.program import Program
 class _Uses:
     """The names that a program uses, by kind."""
 
-    attributes: set[str] = field(default_factory=set)
-    scopes: set[str] = field(default_factory=set)
-    named: set[str] = field(default_factory=set)
+    attributes: set[str] = field(default_factory=set[str])
+    scopes: set[str] = field(default_factory=set[str])
+    named: set[str] = field(default_factory=set[str])
 
 
 def lint_unused(modules: Sequence[Module], program: Program, prelude: frozenset[str]) -> Iterator[Diagnostic]:

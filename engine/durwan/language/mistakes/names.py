@@ -223,6 +223,16 @@ def too_large(span: Span, limit: int) -> Diagnostic:
     )
 
 
+def reserved_context(name: Name) -> Diagnostic:
+    """P0218."""
+    return mistake(
+        "P0218",
+        name.span,
+        f"{quoted(name.text)} cannot be a context: every request has something else under this name",
+        help="choose another name",
+    )
+
+
 def _first(span: Span) -> Note:
     return Note(message="it is first declared here", span=span)
 

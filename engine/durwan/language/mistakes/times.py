@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
+
 from durwan.diagnostics import Diagnostic, Fix, Span
 from durwan.diagnostics.codes import mistake, quoted
 from durwan.language.syntax import String
@@ -47,7 +49,7 @@ def calendars_not_installed(calendar: String, command: str) -> Diagnostic:
 def empty_span(span: Span) -> Diagnostic:
     """P0604."""
     return mistake(
-        "P0604", span, f"{quoted(span.text)} holds no instant: it ends before it has begun", help="swap the two ends"
+        "P0604", span, f"{quoted(span.text)} holds no instant: its end is not after its start", help="swap the two ends"
     )
 
 
@@ -63,7 +65,11 @@ def empty_clocks(span: Span) -> Diagnostic:
 
 def bad_date(span: Span, date: str) -> Diagnostic:
     """P0605."""
-    return mistake("P0605", span, f"{quoted(date)} is no date of the calendar", help="write year-month-day")
+    year, month = int(date[:4]), int(date[5:7])
+    if year == 0 or not 1 <= month <= 12:
+        return mistake("P0605", span, f"there is no {quoted(date)}", help="months are 01 to 12, years 0001 to 9999")
+    last = monthrange(year, month)[1]
+    return mistake("P0605", span, f"there is no {quoted(date)}", help=f"that month ends with {date[:8]}{last}")
 
 
 def margin_too_wide(span: Span) -> Diagnostic:
