@@ -13,6 +13,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from durwan.backends.bytecode import Evaluator
 from durwan.credentials.keys import StaticKeys
 from durwan.model.decision import Decision
 from durwan.model.request import instant_of
@@ -50,6 +51,23 @@ def engine_of(program: Program) -> Engine:
     return Engine(lambda: compiled, clock=lambda: NOW)
 
 
+def evaluator_of(engine: Engine) -> Evaluator:
+    """The generated evaluator that an engine uses now."""
+    return engine._policy.evaluator  # noqa: SLF001 - the test is about what happens inside
+
+
+def check_strict(engine: Engine, request: Mapping[str, Any]) -> None:
+    """A strict function may give up, but not because of how it was written."""
+    action, now = request.get("action"), request.get("now")
+    if type(action) is str and type(now) is int:
+        try:
+            evaluator_of(engine).functions[action](request, now)
+        except NameError as error:
+            raise DisagreementError(f"the strict function is broken: {error}\nrequest  {request!r}") from error
+        except Exception:  # noqa: BLE001, S110 - giving up is its right
+            pass
+
+
 def shuffled(program: Program, random: Random) -> Program:
     """The same rules in another source order."""
     rules = random.sample(program.rules, len(program.rules))
@@ -60,7 +78,11 @@ def compare(program: Program, engine: Engine, request: Mapping[str, Any], random
     """Decides by both: everything but the deadline must be alike, and no deadline may be too late."""
     lookup = prepared(KEYS, program.schema)
     expected = reference.decide(program, request, clock=lambda: NOW, keys=lookup)
+    check_strict(engine, request)
+    left = evaluator_of(engine).left_to_reference
     got = engine.decide(request)
+    if evaluator_of(engine).left_to_reference != left and "Raising" not in repr(request):
+        raise DisagreementError(f"the generated code could not decide\nrequest  {request!r}")
     if expected.outcome != got.outcome:
         raise DisagreementError(f"request  {request!r}\nexpected {expected!r}\ngot      {got!r}")
     now = instant_of(request, lambda: NOW)

@@ -46,7 +46,10 @@ class Imposter(str):
 
 
 class Raising:
-    """An object that raises whenever it is asked anything."""
+    """An object that raises whenever it is asked anything but its name."""
+
+    def __repr__(self) -> str:
+        return "Raising"
 
     def __eq__(self, other: object) -> bool:
         raise RuntimeError("asked")

@@ -38,6 +38,21 @@ def _shown(decision: Any) -> str:
     return f"{decision.effect} {decision.rule or '-'} {decision.status} {decision.code}"
 
 
+@pytest.mark.parametrize("case", _CASES.values(), ids=_CASES)
+def test_fixes_repair(case: Case) -> None:
+    """A repair that is offered can be applied, and takes its mistake away."""
+    found = check_files(case.files)
+    for item in (*found.errors, *found.warnings):
+        if item.fix is None:
+            continue
+        path, span = item.fix.span.source.path, item.fix.span
+        text = case.files[path]
+        repaired = case.files | {path: text[: span.start] + item.fix.replacement + text[span.end :]}
+        after = check_files(repaired)
+        left = [(each.code, each.span.source.path, each.span.start) for each in (*after.errors, *after.warnings)]
+        assert (item.code, path, item.span.start) not in left, item
+
+
 # Made by this part of the language and by nobody else; the text's own codes are tested beside the parser.
 _SECTIONS = ("P02", "P03", "P04", "P056", "P06", "P07")
 # Cannot be brought about by a text alone; each has a test of its own in tests/unit/language.

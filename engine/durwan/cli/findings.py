@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from durwan.cli.exits import BROKEN, FINDINGS, GOOD, UsageError
@@ -71,10 +72,12 @@ def write_failures(output: Output, results: Iterable[CaseResult], root: str) -> 
             output.write(draw_failure(result, output.style, root=root) + "\n")
 
 
-def write_broken(output: Output, compilation: Compilation, root: str) -> int:
-    """What a command says that needs a policy set which compiles, and has none."""
+def write_broken(
+    output: Output, compilation: Compilation, root: str, fields: Mapping[str, Any] = MappingProxyType({})
+) -> int:
+    """What a command says that needs a policy set which compiles, and has none. `fields` are its own of the JSON."""
     if output.is_json:
-        output.write_json({"diagnostics": diagnostic_forms(compilation.diagnostics, root)}, None)
+        output.write_json({**fields, "diagnostics": diagnostic_forms(compilation.diagnostics, root)}, None)
     else:
         write_diagnostics(output, [item for item in compilation.diagnostics if item.severity == "error"], root)
         output.write(f"does not compile: {counted_severities(compilation.diagnostics)}\n")

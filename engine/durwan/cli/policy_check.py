@@ -25,7 +25,7 @@ COMMANDS: Final = {
 _OVERVIEW: Final = """\
 usage: policy-check [COMMAND] [PATH] [OPTION ...]
 
-Checks policy sets. Without a command it runs `check`; without a path it reads the directory it is called in.
+Checks policy sets. Without a command it runs `check`; without a path, on the current directory.
 
 commands:
 {commands}

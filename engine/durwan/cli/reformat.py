@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         return _stream(arguments.paths, output)
     changed: list[str] = []
     mistakes: list[Diagnostic] = []
+    differences: list[str] = []
     keep = arguments.check or arguments.diff
     for path in _files(arguments.paths):
         before = path.read_bytes()
@@ -54,11 +55,15 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         if after is None or after == before:
             continue
         changed.append(str(path))
-        if arguments.diff and not output.is_json:
-            output.write(_difference(str(path), before, after))
+        if arguments.diff:
+            differences.append(_difference(str(path), before, after))
         if not keep:
             _replace(path, after)
-    return _finish(output, changed, mistakes, keep=keep)
+    shown = differences if arguments.diff else None
+    _report(output, changed, mistakes, shown, verb="would change" if keep else "changed")
+    if mistakes:
+        return BROKEN
+    return FINDINGS if keep and changed else GOOD
 
 
 def _stream(paths: Sequence[str], output: Output) -> int:
@@ -73,18 +78,25 @@ def _stream(paths: Sequence[str], output: Output) -> int:
     return GOOD
 
 
-def _finish(output: Output, changed: Sequence[str], mistakes: Sequence[Diagnostic], *, keep: bool) -> int:
+def _report(
+    output: Output,
+    changed: Sequence[str],
+    mistakes: Sequence[Diagnostic],
+    differences: Sequence[str] | None,
+    *,
+    verb: str,
+) -> None:
     if output.is_json:
         output.write_json({"changed": list(changed), "diagnostics": diagnostic_forms(mistakes, "")}, None)
-    else:
-        write_diagnostics(output, mistakes, "")
-        verb = "would change" if keep else "changed"
-        output.write("".join(f"{verb} {visible(path)}\n" for path in changed))
-        if not output.quiet:
-            output.write(f"{counted(len(changed), 'file')} {verb}\n")
-    if mistakes:
-        return BROKEN
-    return FINDINGS if keep and changed else GOOD
+        return
+    write_diagnostics(output, mistakes, "")
+    if differences is not None:
+        # Nothing else, so that it can be piped into whatever applies differences.
+        output.write("".join(differences))
+        return
+    output.write("".join(f"{verb} {visible(path)}\n" for path in changed))
+    if not output.quiet:
+        output.write(f"{counted(len(changed), 'file')} {verb}\n")
 
 
 def _files(paths: Sequence[str]) -> Iterator[Path]:
@@ -113,10 +125,12 @@ def _difference(path: str, before: bytes, after: bytes) -> str:
     lines = difflib.unified_diff(
         before.decode("utf-8").splitlines(keepends=True),
         after.decode("utf-8").splitlines(keepends=True),
-        f"a/{path}",
-        f"b/{path}",
+        f"a/{path.lstrip('/')}",
+        f"b/{path.lstrip('/')}",
     )
-    return "".join(f"{visible(line.rstrip(chr(10)))}\n" for line in lines)
+    # Tabs stay, so that the difference can be applied.
+    shown = ("\t".join(visible(part) for part in line.rstrip("\n").split("\t")) for line in lines)
+    return "".join(f"{line}\n" for line in shown)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     began = time.perf_counter()
     found = verify(compilation, clock, linted=False, pattern=pattern)
     if found.results is None:
-        return write_broken(output, compilation, root)
+        return write_broken(output, compilation, root, test_fields((), root))
     mistaken = [item for item in selected(arguments, found.diagnostics) if item.code >= "P08"]
     code = exit_code(arguments, compilation, mistaken, found.results) or (FINDINGS if not found.results else 0)
     if output.is_json:

@@ -35,7 +35,7 @@ def check(
     """
     report: list[Diagnostic] = []
     # The path decides which rule is named as the reason, never whether a request is allowed.
-    modules = sorted(modules, key=lambda module: module.source.path.encode())
+    modules = sorted(modules, key=lambda module: _bytes(module.source.path))
     windows = WindowMaker(manifest.calendars, files, report)
     vocabulary = _resolve(modules, files, manifest, windows, report)
     checker = Checker(vocabulary, report)
@@ -78,7 +78,11 @@ def _count_rules(modules: Sequence[Module], manifest: Manifest, report: list[Dia
 
 def _source_order(item: Diagnostic) -> tuple[bytes, int, int, str]:
     path, start, end, code = item.order
-    return path.encode(), start, end, code
+    return _bytes(path), start, end, code
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogatepass")
 
 
 def _assemble(name: str, vocabulary: Vocabulary, checker: Checker, lowering: Lowering, windows: WindowMaker) -> Program:

@@ -69,7 +69,7 @@ class Checker:
             return None
         return found.node
 
-    def value(  # noqa: C901, PLR0911, PLR0912 - one line for each kind of expression
+    def value(  # noqa: C901, PLR0911 - one line for each kind of expression
         self, written: Expression, *, scope: bool | None = False
     ) -> Typed | None:
         """An expression of any type. Where a `scope` is asked for, or may be (None), a name that is one is a scope."""
@@ -176,7 +176,7 @@ class Checker:
         else:
             self._report.append(names.unknown_name(name, vocabulary.nearest(text, vocabulary.lets)))
 
-    def _misplaced(self, name: Name, kind: str, declared: Span) -> Diagnostic:
+    def _misplaced(self, name: Name, kind: str, declared: Span | None) -> Diagnostic:
         """A name that is declared, as something that has no value."""
         if kind == "scope":
             holders = (path for path, each in self._vocabulary.attributes.items() if each.type == types.SetOf(_SCOPE))

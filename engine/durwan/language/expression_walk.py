@@ -22,7 +22,7 @@ from durwan.language.syntax import (
 )
 
 
-def parts(written: Expression | Braces) -> tuple[Expression | Braces, ...]:  # noqa: PLR0911 - one line a kind
+def parts(written: Expression | Braces) -> tuple[Expression | Braces, ...]:
     """What an expression is made of directly."""
     match written:
         case And(operands=operands) | Or(operands=operands):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 from durwan.diagnostics import Source
 from durwan.language.concrete_syntax import Branch, Leaf, read_concrete
@@ -185,7 +184,8 @@ def _actions(writer: Writer, actions: Branch) -> None:
 
 def _has_lines(block: Branch) -> bool:
     """Whether the author broke a line inside the braces."""
-    return any(first_leaf(child).line_before for child in block.children[2:])
+    members = [first_leaf(child) for child in block.children[2:]]
+    return len(members) > 1 and any(leaf.line_before for leaf in members)
 
 
 def _scopes(writer: Writer, scopes: Branch) -> None:

@@ -182,14 +182,10 @@ def _files(objects: _Objects, root: bytes, place: str) -> dict[str, bytes]:
     folders = [("", root, False)]
     while folders:
         folder, tree, is_left_out = folders.pop()
-        seen: set[str] = set()
         for name, mode, target in objects.entries_of(tree):
             path = f"{folder}/{name}" if folder else name
             budget.entry()
             check_path(path)
-            if name in seen:
-                raise PolicySetError(f"{place} is refused: {path!r} is there twice")
-            seen.add(name)
             if mode == stat.S_IFDIR:
                 folders.append((path, target, is_left_out or is_hidden(name)))
             elif stat.S_ISREG(mode):
@@ -211,7 +207,7 @@ class _Objects:
     def __init__(self, git: _Git) -> None:
         try:
             self._store: Any = import_module("dulwich.object_store").DiskObjectStore(str(git.common / "objects"))
-            self._classes: Any = import_module("dulwich.objects")
+            self._malformed: type[Exception] = import_module("dulwich.errors").ObjectFormatException
         except ImportError as error:
             raise GitNotInstalledError from error
         # A repository may borrow objects from others on this machine, and these from yet others.
@@ -225,8 +221,11 @@ class _Objects:
             store.close()
 
     def content(self, name: bytes, kind: bytes) -> bytes:
-        """The bytes of an object of this kind, whose digits are checked."""
-        return self._object(name, kind).as_raw_string()  # type: ignore[no-any-return]
+        """The bytes of an object of this kind; its digits, its kind and its size are checked."""
+        found: bytes = self._object(name, kind).as_raw_string()
+        if len(found) != self.size(name):
+            raise PolicySetError(f"the object {name.decode()} of the repository is not as large as it says")
+        return found
 
     def size(self, name: bytes) -> int:
         """How large the object is once it is inflated.
@@ -260,7 +259,13 @@ class _Objects:
 
     def entries_of(self, tree: bytes) -> Iterator[tuple[str, int, bytes]]:
         """Name, mode and object of each entry of a tree."""
-        for entry in self._object(tree, b"tree").items():
+        found = self._object(tree, b"tree")
+        try:
+            # A name that stands twice or has a slash, names out of order: other readers would see other files.
+            found.check()
+        except self._malformed as error:
+            raise PolicySetError(f"the tree {tree.decode()} of the repository is refused: {error}") from error
+        for entry in found.items():
             yield entry.path.decode("utf-8", "surrogateescape"), entry.mode, entry.sha
 
     def beginning_with(self, digits: bytes) -> list[bytes]:

@@ -47,7 +47,7 @@ class Writer:
     @property
     def column(self) -> int:
         """Where the next leaf would begin."""
-        return len(self._line) + (not self._fresh)
+        return self.hang if self._must_break else len(self._line) + (not self._fresh)
 
     @property
     def indentation(self) -> int:

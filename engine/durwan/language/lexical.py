@@ -81,7 +81,7 @@ _TOKEN = re.compile(
     | (?P<symbol>[(){},+\-*]|:(?!:)|==(?!=)|!=|<(?!>)=?|>=?|=(?![><=])|\.\.|\|(?!\|))
     | (?P<string>"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"?)
     | (?P<moment>[0-9]{4,}+-[0-9]{1,2}-[0-9]{1,2}(?![0-9])
-        (?:[Tt][0-9:]*+(?:[.,][0-9]++)?+(?:[A-Za-z]\w*+|[+-][0-9]{1,2}(?::[0-9]{1,2}|[0-9]{0,2})(?!\w))?)?+)
+        (?:(?:[Tt] | [ ](?=[0-9]{2}:[0-9]{2}))[0-9:]*+(?:[.,][0-9]++)?+(?:[A-Za-z]\w*+|[+-][0-9]{1,2}(?::[0-9]{1,2}|[0-9]{0,2})(?!\w))?)?+)
     | (?P<address>[0-9A-Fa-f]*+:[0-9A-Fa-f]*+:[0-9A-Fa-f:]*+(?:\.[0-9]++)*+(?:%[\w.~-]*+)?+(?:/-?[\w.:]*+)?+)
     | (?P<numeral>[0-9]\w*+(?:[.:]\w++)*+(?:\.(?!\.))?+(?:%[\w~-]*+)?+(?:/-?[\w.]*+)?+|\.[0-9]\w*+)
     | (?P<comment>\#[^\n]*+)
@@ -142,7 +142,7 @@ def _word_kind(text: str) -> str:
 
 def _literal_kind(group: str, text: str) -> str:
     if group == "moment":
-        return "INSTANT_LITERAL" if "T" in text or "t" in text else "DATE_LITERAL"
+        return "INSTANT_LITERAL" if ":" in text or "T" in text.upper() else "DATE_LITERAL"
     return "OTHER" if group == "other" else _numeral_kind(group, text)
 
 

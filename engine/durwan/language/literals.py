@@ -125,12 +125,16 @@ def read_instant(text: str, span: Span, report: Report) -> syntax.Instant:
 
 
 def _instant_trouble(text: str) -> tuple[str, str | None]:
-    day, _, rest = text.upper().partition("T")
+    spaced = " " in text
+    day, _, rest = text.upper().replace(" ", "T").partition("T")
     if not _DATE.fullmatch(day) or parse_instant(f"{day}T00:00Z") is None:
         return "there is no such day", None
     if re.fullmatch(r"[0-9:.,]*", rest):
         right = f"{day}T{rest}Z"
         return "it has no offset from UTC", right if parse_instant(right) is not None else None
+    if spaced:
+        right = f"{day}T{rest}"
+        return "a `T` stands between date and time", right if parse_instant(right) is not None else None
     if re.match(r"[0-9]{2}:[0-9]{2}:60", rest):
         return "a minute has the seconds 00 to 59", None
     if rest.startswith("24:00"):

@@ -31,7 +31,7 @@ from durwan.program import nodes
 Member = bool | int | Decimal | str | bytes
 
 
-def literal(written: Literal_) -> Typed | None:  # noqa: PLR0911 - one line for each kind
+def literal(written: Literal_) -> Typed | None:
     """The node of a literal; None for a network, which is no value."""
     span = written.span
     match written:

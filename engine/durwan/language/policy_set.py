@@ -116,7 +116,7 @@ def _files_in(root: Path, budget: Budget) -> Iterator[tuple[str, int]]:
                 if entry.is_dir(follow_symlinks=False):
                     check_path(path)
                     folders.append(path)
-                elif entry.is_symlink() and entry.is_dir():
+                elif entry.is_symlink() and (root / path).is_dir():
                     raise PolicySetError(f"the folder {path!r} is a link; folders that are links are not read")
                 elif belongs(path):
                     check_path(path)

@@ -26,7 +26,7 @@ from durwan.language.token_window import TokenWindow
 # After so many mends in one declaration it is no longer clear what was meant.
 _MOST_MENDS = 10
 
-_SIGNS = {"COLON": ":", "COMMA": ",", "EQUAL": "=", "RPAR": ")", "RBRACE": "}", "LBRACE": "{", "DOTS": ".."}
+_SIGNS = {"COLON": ":", "COMMA": ",", "EQUAL": "=", "RPAR": ")", "RBRACE": "}", "DOTS": ".."}
 _CLOSING = {"LPAR": "RPAR", "LBRACE": "RBRACE"}
 _UNREADABLE = frozenset({"OTHER", TOO_DEEP})
 
@@ -133,6 +133,9 @@ class Reader:
         if not self._fit(self._kinds(position + 1, 3)):
             return None
         self._report(self._unexpected(position, expected))
+        if self._begin == position:
+            # It stood between declarations: the next one has no part in it.
+            self._abandon()
         return position + 1
 
     def _unexpected(self, position: int, expected: set[str]) -> Diagnostic:

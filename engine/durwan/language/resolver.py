@@ -39,7 +39,6 @@ from durwan.language.windows import WindowMaker
 from durwan.model import types
 from durwan.model.address import AddressRange, NetworkSet
 
-
 # What a request holds beside its contexts.
 _RESERVED_CONTEXTS = frozenset({"action", "now"})
 

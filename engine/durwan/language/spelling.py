@@ -12,6 +12,7 @@ from durwan.language.mistakes import text as mistakes
 from durwan.language.suggestions import Suggestions
 
 _WORD = re.compile(r"[^\W\d]\w*")
+_WORDLIKE = re.compile(r"\w[\w.]*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*", re.ASCII)
 
 # How other languages write it.
@@ -93,7 +94,7 @@ class Spelling:
                 yield self._as(token, right), mistakes.misspelt(span, right, in_words(expected))
         if "NAME" in expected and token.text in RESERVED:
             yield token._replace(kind="NAME"), mistakes.reserved_word(span)
-        if token.kind == "OTHER" and re.fullmatch(r"[\w.]+", token.text):
+        if token.kind == "OTHER" and _WORDLIKE.fullmatch(token.text):
             kind = "PATH" if "." in token.text else "NAME"
             if kind in expected:
                 yield token._replace(kind=kind), self.unreadable(token)
@@ -125,7 +126,7 @@ class Spelling:
         span = Span(self._source, token.start, token.end)
         if token.text.startswith("'"):
             return mistakes.single_quotes(span)
-        if re.fullmatch(r"[\w.]+", token.text):
+        if _WORDLIKE.fullmatch(token.text):
             right = token.text.lower()
             return mistakes.malformed_name(span, right if _NAME.fullmatch(right) else None)
         return mistakes.unknown_character(span)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-# A run with thousands of unknown names, each beside thousands of declared ones, must not take minutes: once so much work
-# is done (a second or two), mistakes are still reported, without suggestions. The unit is a look at one candidate.
+# A run with thousands of unknown names, each beside thousands of declared ones, must not take minutes: once this much
+# work is done (a second or two), mistakes are still reported, without suggestions. The unit is a look at a candidate.
 _BUDGET = 1_000_000
 _COST_OF_A_DISTANCE = 40
 

@@ -76,11 +76,13 @@ class Vocabulary:
     unread: frozenset[str] = frozenset()
     suggestions: Suggestions = field(default_factory=Suggestions)
 
-    def declared(self, name: str, *, but: str) -> tuple[str, Span] | None:
-        """Which kind of thing, other than `but`, a name is declared as, and where."""
+    def declared(self, name: str, *, but: str) -> tuple[str, Span | None] | None:
+        """Which kind of thing, other than `but`, a name is declared as, and where; None for what is in no file."""
         for kind, table in self._kinds:
             if kind != but and name in table:
                 found = table[name]
+                if isinstance(found, DeclaredAttribute) and found.prelude:
+                    return kind, None
                 return kind, found.span if isinstance(found, Name) else found.name.span
         return None
 

@@ -7,6 +7,7 @@ from datetime import date
 
 from durwan.diagnostics import Diagnostic, Source, Span
 from durwan.language.mistakes import times
+from durwan.language.suggestions import Suggestions
 from durwan.language.syntax import (
     CalendarSpan,
     DatesSpan,
@@ -134,7 +135,8 @@ class WindowMaker:
         try:
             return exchange_calendar(written.value)
         except CalendarNotFoundError as error:
-            near = next(iter((*error.suggestions, *self._files_of_calendars)), None)
+            own = Suggestions().nearest(written.value, self._files_of_calendars)
+            near = own or next(iter(error.suggestions), None)
             self._report.append(times.unknown_calendar(written, near))
         except CalendarsNotInstalledError as error:
             self._report.append(times.calendars_not_installed(written, error.command))

@@ -67,12 +67,21 @@ def read_int(raw: object) -> int | None:
     elif kind is float or kind is Decimal:
         real: float = raw  # type: ignore[assignment]
         # Beyond 2**64 no integral value can matter, and int() of a huge Decimal exponent would not end.
-        if not math.isfinite(real) or abs(real) > 2**64 or real != int(real):
+        if not (_is_small_float(real) if kind is float else _is_small_decimal(raw)) or real != int(real):  # type: ignore[arg-type]
             return None
         number = int(real)
     else:
         return None
     return number if INT64_MIN <= number <= INT64_MAX else None
+
+
+def _is_small_float(real: float) -> bool:
+    return math.isfinite(real) and -(2.0**64) < real < 2.0**64
+
+
+def _is_small_decimal(real: Decimal) -> bool:
+    # Neither abs() nor math.isfinite: the one rounds by the caller's context, the other raises for a signalling NaN.
+    return real.is_finite() and real.adjusted() < 20
 
 
 def read_decimal(raw: object) -> Decimal | int | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from durwan.diagnostics.terminal import Style, located, visible
 from durwan.model.decision import Decision
+from durwan.model.values import format_instant
 from durwan.program.explanation import ConditionExplanation, Explanation, RuleExplanation
 from durwan.workshop.runner import CaseResult
 
@@ -109,6 +110,8 @@ def _decided(decision: Decision, expected: Mapping[str, Any]) -> dict[str, Any]:
     always = {"effect", "rule", "status", "code"}
     if decision.unknowns:
         always.add("unknowns")
+    if decision.valid_until is not None:
+        fields["valid_until"] = format_instant(decision.valid_until)
     return {name: fields[name] for name in fields if name in always or name in expected}
 
 

@@ -43,12 +43,12 @@ def run_cases(compiled: Compiled, cases: Iterable[Case], clock: Callable[[], int
         clock: the instant of cases that bring none, in milliseconds since the epoch.
     """
     engine = Engine(lambda: compiled, clock=clock)
-    checker = _Reference(compiled, clock)
+    checker = ReferenceCheck(compiled, clock)
     for case in cases:
         yield CaseResult(case=case, verdict="skipped") if case.skip is not None else _run(engine, checker, case)
 
 
-def _run(engine: Engine, checker: _Reference, case: Case) -> CaseResult:
+def _run(engine: Engine, checker: ReferenceCheck, case: Case) -> CaseResult:
     decision = engine.decide(case.request)
     differing = differing_fields(case.expected, decision)
     otherwise = checker.otherwise(case, decision)
@@ -64,7 +64,7 @@ def _run(engine: Engine, checker: _Reference, case: Case) -> CaseResult:
     )
 
 
-class _Reference:
+class ReferenceCheck:
     """The reference evaluator, asked about what the generated one decided."""
 
     def __init__(self, compiled: Compiled, clock: Callable[[], int]) -> None:

@@ -6,7 +6,7 @@ from durwan.diagnostics import Diagnostic, Note, Source, Span
 from durwan.diagnostics.terminal import Style, draw, draw_all, visible
 
 
-def mistake(
+def mistake(  # noqa: PLR0913 - a diagnostic has these parts
     text: str,
     start: int,
     end: int,

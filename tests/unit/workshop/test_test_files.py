@@ -226,9 +226,12 @@ def test_manifest_says_where_tests_lie() -> None:
                 "give `key` as a mapping of its attributes",
             ),
         ),
-        ("cases: [{ name: x, name: y, expect: deny }]\n", ("P0505", "`name` is given twice", "name", "remove one of the two")),
+        (
+            "cases: [{ name: x, name: y, expect: deny }]\n",
+            ("P0505", "`name` is given twice", "name", "remove one of the two"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_mistake(text: str, expected: tuple[str, str, str, str | None]) -> None:
     """One mistake, one diagnostic: its code, message, what is underlined, and the help."""
     assert one_mistake(text) == expected
@@ -258,7 +261,7 @@ def test_all_mistakes_in_one_run() -> None:
 
 
 def test_unreadable_fixtures_do_not_cascade() -> None:
-    """Where the shared fixtures cannot be read, nobody is told that they are undefined, and their cases are left out."""
+    """Where the shared fixtures cannot be read, none is called undefined, and the cases that use one are left out."""
     suite = suite_of({
         "tests/fixtures.yaml": "fixtures: [1]\n",
         "tests/a.yaml": "cases: [{ name: x, with: [a], expect: deny }, { name: y, expect: deny }]\n",
@@ -348,7 +351,7 @@ def test_names_are_those_of_the_policy_set(case: str, expected: tuple[str, str, 
         "{ name: x, with: [trader], expect: { effect: deny, rule: order_rate } }",
         "{ name: x, with: [trader], expect: { shadows: [tighter_risk] } }",
         "{ name: x, with: [trader], request: { action: order.create }, expect: { code: unknown_action } }",
-        "{ name: x, with: [trader], matrix: { action: [orders.create], now: [1], risk: [null], key: [a] }, expect: deny }",
+        "{ name: x, with: [trader], matrix: { action: [orders.create], now: [1], key: [a] }, expect: deny }",
         "{ name: x, with: [trader], request: { key: desk-7, action: 3 }, expect: deny }",
     ],
 )
@@ -359,7 +362,8 @@ def test_names_that_are_declared(case: str) -> None:
 
 def test_undeclared_action_is_told_once_a_case() -> None:
     """Not once for every combination of the matrix."""
-    found = verified("cases:\n  - { name: x, with: [trader], matrix: { action: [a], risk.score: [1, 2] }, expect: deny }\n")
+    case = "{ name: x, with: [trader], matrix: { action: [a], risk.score: [1, 2] }, expect: deny }"
+    found = verified(f"cases:\n  - {case}\n")
     assert [each.code for each in found.diagnostics] == ["P0814"]
 
 

@@ -52,14 +52,24 @@ def bind(identifier: str, value: ast.expr) -> ast.expr:
 
 
 def again(value: ast.expr) -> ast.expr:
-    """The value of an expression that was evaluated just before, by the name that it assigned."""
+    """The value of an expression that was evaluated just before, by the name that it certainly assigned."""
+    assigned = _assigned(value)
+    return value if assigned is None else name(assigned)
+
+
+def _assigned(value: ast.expr) -> str | None:
     match value:
-        case ast.NamedExpr(target=ast.Name(id=identifier)) | ast.IfExp(body=ast.Name(id=identifier)):
-            return name(identifier)
-        case ast.IfExp(body=body) | ast.BoolOp(values=[body, *_]):
-            return again(body)
+        case ast.NamedExpr(target=ast.Name(id=identifier)) | ast.Name(id=identifier):
+            return identifier
+        case ast.BoolOp(op=ast.Or(), values=[first, ast.Call(func=ast.Name(id="unsettled"))]):
+            return _assigned(first)
+        case ast.IfExp(body=body, orelse=ast.Call(func=ast.Name(id="unsettled"))):
+            return _assigned(body)
+        case ast.IfExp(body=body, orelse=orelse):
+            # Both ways assign the same name, or it is not certain which value was meant.
+            return _assigned(body) if _assigned(body) == _assigned(orelse) else None
         case _:
-            return value
+            return None
 
 
 def call(function: str, *arguments: ast.expr) -> ast.expr:

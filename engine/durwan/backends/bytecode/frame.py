@@ -62,6 +62,18 @@ def settled(read: Callable[[object], Any]) -> Callable[[object], Any]:
     return read_settled
 
 
+def settled_sum(calculate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The arithmetic of a strict function: an overflow ends the function."""
+
+    def calculate_settled(left: Any, right: Any) -> Any:
+        value = calculate(left, right)
+        if value is None:
+            raise Unsettled
+        return value
+
+    return calculate_settled
+
+
 def all_strings(raw: object) -> object:
     """A collection as it came, if all its members are texts; else None, unknown."""
     kind = type(raw)
@@ -100,6 +112,9 @@ HELPERS: Mapping[str, Any] = {
     "add": add,
     "subtract": subtract,
     "multiply": multiply,
+    "settled_add": settled_sum(add),
+    "settled_subtract": settled_sum(subtract),
+    "settled_multiply": settled_sum(multiply),
     "NEVER": NEVER,
 }
 
@@ -361,7 +376,8 @@ def all_of(state: State, *steps: Callable[[State], Code]) -> Code:
         code = step(state)
         tests.append(code.test)
         if emit.is_constant(code.test, False):
-            return Code(emit.both(*tests), code.when_true, code.when_false if failed is None else failed)
+            failed = code.when_false if failed is None else failed & code.when_false
+            return Code(emit.both(*tests), code.when_true, failed)
         if not emit.is_constant(code.test, True):
             failed = code.when_false if failed is None else failed & code.when_false
         state = code.when_true
@@ -381,7 +397,8 @@ def any_of(state: State, *steps: Callable[[State], Code]) -> Code:
         code = step(state)
         tests.append(code.test)
         if emit.is_constant(code.test, True):
-            return Code(emit.either(*tests), code.when_true if succeeded is None else succeeded, code.when_false)
+            succeeded = code.when_true if succeeded is None else succeeded & code.when_true
+            return Code(emit.either(*tests), succeeded, code.when_false)
         if not emit.is_constant(code.test, False):
             succeeded = code.when_true if succeeded is None else succeeded & code.when_true
         state = code.when_false

@@ -63,7 +63,11 @@ class Operands(ABC):
             return self._operand(expression, state)[0]
 
     def _reading(self, operands: Iterable[Expression], values: list[ast.expr]) -> Iterator[Callable[[State], Code]]:
-        """The steps that make each operand known, in turn; the values are appended as the steps are written."""
+        """The steps that make each operand known, in turn; the values are appended as the steps are written.
+
+        In a strict function the steps test nothing, and the values themselves do the reading: so they must be
+        evaluated in this order, and all of them.
+        """
 
         def step(operand: Expression, state: State) -> Code:
             code, value = self._operand(operand, state)
@@ -135,10 +139,16 @@ class Operands(ABC):
     def _default(self, operand: Expression, fallback: nodes.Literal, state: State) -> tuple[Code, ast.expr]:
         with self._frame.relaxed():
             code, value = self._operand(operand, state)
-        otherwise = self._frame.constants.literal(fallback.value)
         if emit.is_constant(code.test, True):
             return code, value
-        return always(code.after), ast.IfExp(code.test, value, otherwise)
+        otherwise = self._frame.constants.literal(fallback.value)
+        chosen = ast.IfExp(code.test, value, otherwise)
+        if self._frame.strict:
+            return always(code.after), chosen
+        # Always known, but read here and not where it is used: a test may stand in between.
+        slot = self._frame.slot(("default", id(operand), id(fallback)))
+        read = emit.compare(emit.bind(slot, chosen), "is not", emit.NONE)
+        return Code(read, code.after, code.after), emit.name(slot)
 
     def _condition_as_value(self, expression: Expression, state: State) -> tuple[Code, ast.expr]:
         value, after = self.three_valued(expression, state)
@@ -151,13 +161,17 @@ class Operands(ABC):
         """Exact arithmetic by a helper, since the answer is unknown where 64 bits or 18+18 digits do not hold it."""
         helper = {"+": "add", "-": "subtract", "*": "multiply"}[operation.operator]
         values: list[ast.expr] = []
+        operands = self._reading(operation.operands, values)
+        if self._frame.strict:
+            code = all_of(state, *operands)
+            return code, emit.call(f"settled_{helper}", *values)
         slot = self._frame.slot(("sum", id(operation)))
 
         def total(state: State) -> Code:
             test = emit.compare(emit.bind(slot, emit.call(helper, *values)), "is not", emit.NONE)
-            return Code(emit.either(test, emit.call("unsettled")) if self._frame.strict else test, state, state)
+            return Code(test, state, state)
 
-        return all_of(state, *self._reading(operation.operands, values), total), emit.name(slot)
+        return all_of(state, *operands, total), emit.name(slot)
 
     def _is(self, truth: ast.expr, wanted: bool) -> ast.expr:
         """That a truth is the wanted one; where it cannot be unknown, it is its own test."""

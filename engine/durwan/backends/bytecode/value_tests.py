@@ -46,7 +46,9 @@ class ValueTests(Operands):
         def test(state: State) -> Code:
             return Code(self._test(operation, values, negated=negated), state, state)
 
-        return all_of(state, *self._reading(operation.operands, values), test)
+        # A member is evaluated before the collection that is asked for it.
+        ordered = operation.operands[::-1] if operation.operator == "has" else operation.operands
+        return all_of(state, *self._reading(ordered, values), test)
 
     def _has_member(self, operation: nodes.Operation, state: State, *, negated: bool) -> Code:
         """`S has "a"` and `S has any of {...}` ask for single members: no set need be made to answer."""
@@ -89,8 +91,7 @@ class ValueTests(Operands):
         if operator in COMPARISONS:
             return emit.compare(values[0], emit.OPPOSITE[operator] if negated else operator, values[1])
         if operator in ("in_set", "has"):
-            member, members = values if operator == "in_set" else values[::-1]
-            return emit.compare(member, "not in" if negated else "in", members)
+            return emit.compare(values[0], "not in" if negated else "in", values[1])
         if operator == "in_window":
             inside = emit.item(ast.Call(values[1], [values[0]], []), emit.number(0))
             if self._frame.strict:

@@ -27,7 +27,7 @@ class Truths:
         self._lets = lets
         self._known: dict[str, bool | None] = {}
 
-    def of(self, condition: Expression) -> bool | None:  # noqa: PLR0911 - one line for each kind
+    def of(self, condition: Expression) -> bool | None:
         """True for a condition that is never false, False for one that is never true, None for all others.
 
         A condition that is never false may still be unknown, where an attribute in it is.

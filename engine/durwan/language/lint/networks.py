@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from durwan.diagnostics import Diagnostic, Source, Span
@@ -16,8 +16,11 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """One network of a list, from `start` to `end` of the list's text. A list may have a million."""
+
     range: AddressRange
-    span: Span
+    start: int
+    end: int
 
 
 def lint_collections(modules: Sequence[Module], files: Mapping[str, bytes]) -> Iterator[Diagnostic]:
@@ -40,28 +43,25 @@ def lint_collections(modules: Sequence[Module], files: Mapping[str, bytes]) -> I
                     pass
 
 
-def _open(path: str, files: Mapping[str, bytes]) -> Source:
-    """The text of a list that the checker has read without a mistake."""
-    return Source(path, files[path].decode().replace("\r\n", "\n"))
-
-
 def lint_networks(items: Sequence[Literal_ | Name], name: Span) -> Iterator[Diagnostic]:
     """The networks of one list in the text; `name` stands for the whole list."""
     entries: list[_Entry] = []
     for item in items:
         match item:
-            case Address(value=packed):
-                entries.append(_Entry(AddressRange(packed, packed), item.span))
-            case Network(value=found):
-                entries.append(_Entry(found, item.span))
+            case Address(value=packed, span=span):
+                entries.append(_Entry(AddressRange(packed, packed), span.start, span.end))
+            case Network(value=found, span=span):
+                entries.append(_Entry(found, span.start, span.end))
             case _:
                 pass
-    yield from _lint_entries(entries, name)
+    yield from _lint_entries(entries, name.source, name)
 
 
 def lint_members(items: Sequence[Literal_ | Name]) -> Iterator[Diagnostic]:
     """The members of one set in the text: those that stand twice."""
-    yield from _lint_twice([(_identity(item), item.span) for item in items])
+    if items:
+        members = ((_identity(item), item.span.start, item.span.end) for item in items)
+        yield from _lint_twice(members, items[0].span.source)
 
 
 def _identity(item: Literal_ | Name) -> Hashable:
@@ -69,57 +69,64 @@ def _identity(item: Literal_ | Name) -> Hashable:
     return type(item).__name__, value
 
 
+def _open(path: str, files: Mapping[str, bytes]) -> Source:
+    """The text of a list that the checker has read without a mistake."""
+    return Source(path, files[path].decode().replace("\r\n", "\n"))
+
+
 def _lint_network_file(source: Source, name: Span) -> Iterator[Diagnostic]:
-    entries: list[_Entry] = []
-    for offset, text in find_entries(source.text):
-        found = parse_network(text)
-        if found is not None:
-            entries.append(_Entry(found, Span(source, offset, offset + len(text))))
-    yield from _lint_entries(entries, name)
+    found = ((parse_network(text), offset, offset + len(text)) for offset, text in find_entries(source.text))
+    entries = [_Entry(network, start, end) for network, start, end in found if network is not None]
+    yield from _lint_entries(entries, source, name)
 
 
 def _lint_string_file(source: Source) -> Iterator[Diagnostic]:
-    yield from _lint_twice(
-        [(text, Span(source, offset, offset + len(text))) for offset, text in find_entries(source.text)]
-    )
+    members = ((text, offset, offset + len(text)) for offset, text in find_entries(source.text))
+    yield from _lint_twice(members, source)
 
 
-def _lint_twice(members: Sequence[tuple[Hashable, Span]]) -> Iterator[Diagnostic]:
-    first: dict[Hashable, Span] = {}
-    twice = [(span, first[member]) for member, span in members if first.setdefault(member, span) is not span]
+def _lint_twice(members: Iterable[tuple[Hashable, int, int]], source: Source) -> Iterator[Diagnostic]:
+    first: dict[Hashable, tuple[int, int]] = {}
+    twice: list[tuple[Span, Span]] = []
+    for member, start, end in members:
+        known = first.setdefault(member, (start, end))
+        if known[0] != start:
+            twice.append((Span(source, start, end), Span(source, *known)))
     yield from _some(twice, warnings.duplicate_member, warnings.more_duplicates)
 
 
-def _lint_entries(entries: Sequence[_Entry], name: Span) -> Iterator[Diagnostic]:
-    yield from _lint_everyone(entries, name)
-    yield from _some(list(_inside(entries)), warnings.network_inside_network, warnings.more_networks_inside)
+def _lint_entries(entries: list[_Entry], source: Source, name: Span) -> Iterator[Diagnostic]:
+    yield from _lint_everyone(entries, source, name)
+    inside = [
+        (Span(source, entry.start, entry.end), Span(source, outer.start, outer.end))
+        for entry, outer in _inside(entries)
+    ]
+    yield from _some(inside, warnings.network_inside_network, warnings.more_networks_inside)
 
 
-def _inside(entries: Sequence[_Entry]) -> Iterator[tuple[Span, Span]]:
+def _inside(entries: list[_Entry]) -> Iterator[tuple[_Entry, _Entry]]:
     """Every network that another one of the list holds, with the widest that does. Networks nest or are apart."""
     outer: _Entry | None = None
-    for entry in sorted(entries, key=_from_the_widest):
+    # Ascending, the widest of those with one start first, and of equal ones the first of the text.
+    widest_first = sorted(entries, key=lambda entry: entry.range.last, reverse=True)
+    for entry in sorted(widest_first, key=lambda entry: (len(entry.range.first), entry.range.first)):
         if (
             outer is not None
             and len(outer.range.last) == len(entry.range.last)
             and entry.range.last <= outer.range.last
         ):
-            yield entry.span, outer.span
+            yield entry, outer
         else:
             outer = entry
 
 
-def _from_the_widest(entry: _Entry) -> tuple[int, bytes, int, int]:
-    first, last = entry.range.first, entry.range.last
-    return len(first), first, -int.from_bytes(last, "big"), entry.span.start
-
-
-def _lint_everyone(entries: Sequence[_Entry], name: Span) -> Iterator[Diagnostic]:
+def _lint_everyone(entries: Sequence[_Entry], source: Source, name: Span) -> Iterator[Diagnostic]:
     """One `/0`, or halves that together are one."""
     merged = NetworkSet(entry.range for entry in entries)
     for family, breaks, size in (("IPv4", merged.breaks4, 4), ("IPv6", merged.breaks6, 16)):
         if breaks == (bytes(size),):
-            alone = (entry.span for entry in entries if entry.range == AddressRange(bytes(size), b"\xff" * size))
+            whole = AddressRange(bytes(size), b"\xff" * size)
+            alone = (Span(source, entry.start, entry.end) for entry in entries if entry.range == whole)
             yield warnings.whole_internet(next(alone, name), family)
 
 

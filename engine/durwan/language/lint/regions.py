@@ -152,7 +152,7 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _NUMBERS = (types.Int, types.Number, types.Time, types.Duration)
 
 
-def claim_of(condition: Expression) -> Claim:  # noqa: PLR0911 - one line for each kind
+def claim_of(condition: Expression) -> Claim:
     """Any condition as a claim: of a value for a region, or else of the condition itself for being true."""
     match condition:
         case nodes.BoolLiteral(value=value):

@@ -142,14 +142,14 @@ def default_outside_type(span: Span, operand: tuple[Span, Type], outside: Diagno
     )
 
 
-def bare_collection(name: Name, kind: str, declared: Span) -> Diagnostic:
+def bare_collection(name: Name, kind: str, declared: Span | None) -> Diagnostic:
     """P0316."""
     return mistake(
         "P0316",
         name.span,
         f"{quoted(name.text)} is a {kind}, not a value",
         help=f"test something for being in it: `… in {name.text}`",
-        notes=(Note(message=f"{quoted(name.text)} is declared here", span=declared),),
+        notes=() if declared is None else (Note(message="it is declared here", span=declared),),
     )
 
 

@@ -89,12 +89,12 @@ def wrong_kind(  # noqa: PLR0913 - each is a part of the message
     span: Span,
     found: str,
     wanted: str,
-    declared: Span,
+    declared: Span | None,
     *,
     near: str | None = None,
     advice: str | None = None,
 ) -> Diagnostic:
-    """P0207. `span` is that of the name, `declared` that of its declaration."""
+    """P0207. `span` is that of the name, `declared` that of its declaration, if that is in a file."""
     text, fix = _near(span, near, advice)
     return mistake(
         "P0207",
@@ -102,7 +102,7 @@ def wrong_kind(  # noqa: PLR0913 - each is a part of the message
         f"{quoted(span.text)} is {kind_with_article(found)}, not {kind_with_article(wanted)}",
         help=text,
         fix=fix,
-        notes=(Note(message="it is declared here", span=declared),),
+        notes=() if declared is None else (Note(message="it is declared here", span=declared),),
     )
 
 
