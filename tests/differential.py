@@ -25,7 +25,7 @@ from durwan.runtime.key_lookup import prepared
 from tests.generators.programs import DAY, HOUR, MINUTE, NOW, TIMES, generate_program
 from tests.generators.requests import generate_request
 
-REQUESTS_PER_PROGRAM = 50
+REQUESTS_PER_PROGRAM = 100
 KEYS = StaticKeys(
     {
         "desk-7": {
@@ -53,7 +53,7 @@ def engine_of(program: Program) -> Engine:
 
 def evaluator_of(engine: Engine) -> Evaluator:
     """The generated evaluator that an engine uses now."""
-    return engine._policy.evaluator  # noqa: SLF001 - the test is about what happens inside
+    return engine._policy.evaluator  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - it is about what happens inside
 
 
 def check_strict(engine: Engine, request: Mapping[str, Any]) -> None:

@@ -1,17 +1,23 @@
 """durwan: policy-as-code authorization for trading APIs.
 
-from durwan import Engine
+    from durwan import Engine
 
-engine = Engine.load("policies/")
-if engine.decide(request).allowed: ...
+    engine = Engine.load("policies/")
+    if engine.decide(request).allowed: ...
 """
 
-from durwan.credentials.keys import KeySource, StaticKeys
-from durwan.diagnostics import Diagnostic
-from durwan.errors import DurwanError, PolicyError
-from durwan.model.decision import Decision, Remedy
-from durwan.program.explanation import Explanation
-from durwan.runtime.engine import Engine
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from durwan.credentials.keys import KeySource, StaticKeys
+    from durwan.diagnostics import Diagnostic
+    from durwan.errors import DurwanError, PolicyError
+    from durwan.model.decision import Decision, Remedy
+    from durwan.program.explanation import Explanation
+    from durwan.runtime.engine import Engine
 
 __version__ = "0.1.0"
 
@@ -27,3 +33,28 @@ __all__ = [
     "StaticKeys",
     "__version__",
 ]
+
+# Where each public name lives. They are imported when first asked for: a command that only prints its version, or a
+# gateway that only wants the exceptions, does not pay for the engine.
+_HOMES = {
+    "Decision": "durwan.model.decision",
+    "Diagnostic": "durwan.diagnostics",
+    "DurwanError": "durwan.errors",
+    "Engine": "durwan.runtime.engine",
+    "Explanation": "durwan.program.explanation",
+    "KeySource": "durwan.credentials.keys",
+    "PolicyError": "durwan.errors",
+    "Remedy": "durwan.model.decision",
+    "StaticKeys": "durwan.credentials.keys",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'durwan' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from durwan.credentials.key_files import read_key_files
@@ -53,9 +53,9 @@ def compile_policy(policy_set: PolicySet) -> Compilation:
 
     1. read the manifest, which sets the limits for all that follows;
     2. parse every policy file; a mistake costs one declaration, not the file;
-    3. resolve names, check types and rules, lower to a program; a file that could not be read whole would seem full
-       of unknown names, so with mistakes in the text the program is not even looked at;
-    4. read the keys;
+    3. resolve names, check types and rules, lower to a program; names that a declaration with a mistake in its text
+       would have declared are not reported as unknown, and with a file that is no text at all this stage is left out;
+    4. read the keys, which may hold what the policies declare;
     5. digest the program: its revision.
 
     Functions are generated from the program later, by the engine, when an action is first decided.
@@ -64,12 +64,12 @@ def compile_policy(policy_set: PolicySet) -> Compilation:
     modules, mistakes = _parse(policy_set, manifest)
     diagnostics.extend(mistakes)
     program = None
-    if not _has_errors(diagnostics):
+    if len(modules) == sum(path.endswith(".policy") for path in policy_set.files):
         program, mistakes = check(modules, policy_set.files, manifest)
         diagnostics.extend(mistakes)
-    keys, mistakes = read_key_files(policy_set.files, manifest.keys)
+    keys, mistakes = _read_keys(policy_set, manifest, program)
     diagnostics.extend(mistakes)
-    if _has_errors(diagnostics):
+    if any(item.severity == "error" for item in diagnostics):
         program = None
     return Compilation(
         policy_set=policy_set,
@@ -116,5 +116,15 @@ def _parse(policy_set: PolicySet, manifest: Manifest) -> tuple[list[Module], lis
     return modules, diagnostics
 
 
-def _has_errors(diagnostics: Sequence[Diagnostic]) -> bool:
-    return any(item.severity == "error" for item in diagnostics)
+def _read_keys(
+    policy_set: PolicySet, manifest: Manifest, program: Program | None
+) -> tuple[StaticKeys, list[Diagnostic]]:
+    """The set's own keys; what they may hold is known only of a set whose policies are without mistakes."""
+    schema = None if program is None else program.schema
+    return read_key_files(
+        policy_set.files,
+        manifest.keys,
+        declared=() if schema is None else [path[4:] for path in schema.attributes if path.startswith("key.")],
+        scopes=None if schema is None else schema.scopes,
+        most_bytes=manifest.limits.file_bytes,
+    )

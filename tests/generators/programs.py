@@ -69,10 +69,10 @@ class Generator:
 
     random: Random
     depth: int = 3
-    networks: dict[str, NetworkSet] = field(default_factory=dict)
-    sets: dict[str, frozenset[str] | frozenset[int]] = field(default_factory=dict)
-    windows: dict[str, Window] = field(default_factory=dict)
-    lets: dict[str, Expression] = field(default_factory=dict)
+    networks: dict[str, NetworkSet] = field(default_factory=dict[str, NetworkSet])
+    sets: dict[str, frozenset[str] | frozenset[int]] = field(default_factory=dict[str, frozenset[str] | frozenset[int]])
+    windows: dict[str, Window] = field(default_factory=dict[str, Window])
+    lets: dict[str, Expression] = field(default_factory=dict[str, Expression])
 
     def program(self) -> Program:
         """A program of a few lets and up to a dozen rules, sometimes with many rules that differ in one value."""
@@ -278,6 +278,8 @@ class Generator:
     def _has(self) -> Expression:
         random = self.random
         kind = random.choice(("string", "scope", "int"))
+        pool: Sequence[str] | Sequence[int]
+        named: str | None
         if kind == "string":
             held, pool, named = "key.symbols", STRINGS, "s0"
             one: Expression = random.choice(

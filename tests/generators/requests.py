@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -64,11 +65,13 @@ class Raising:
 ODD: tuple[Any, ...] = (
     None, True, False, 0, -0.0, 1, 1.0, "1", math.nan, math.inf, 10**400, 2**53 + 1, 2**63, -(2**63) - 1, 0.1 + 0.2,
     Decimal("0.3"), Decimal("NaN"), Decimal("sNaN"), Decimal("1e999999"), complex(1, 2), "", " ", "admin\n", "\ud800",
-    b"admin", [], [math.nan], [[]], {}, {"a": 1}, set(), object(), Imposter("a"), [Imposter("read")], Raising(),
+    b"admin", [], [math.nan], [[]], {}, {"a": 1}, set[Any](), object(), Imposter("a"), [Imposter("read")], Raising(),
     [Raising()], datetime(2026, 3, 2),  # noqa: DTZ001 - naive on purpose
     ("read",), frozenset({"a"}), [1, True], [1, "a"], "10.0.0.1 ", "010.0.0.1",
-    "2026-03-02", "2026-03-02T09:00:60Z", 10**18, TIME_MAX, TIME_MAX + 1, TIME_MIN, MappingProxyType({}),
+    "2026-03-02", "2026-03-02T09:00:60Z", 10**18, TIME_MAX, TIME_MAX + 1, TIME_MIN, MappingProxyType[str, Any]({}),
 )  # fmt: skip
+
+COLLECTIONS: tuple[Callable[[Iterable[str]], Any], ...] = (list, tuple, set, frozenset)
 
 
 def generate_request(random: Random) -> dict[str, Any]:
@@ -135,10 +138,8 @@ def plausible(declared: types.Type, random: Random) -> Any:  # noqa: PLR0911, C9
         case types.Scope():
             return random.choice((*SCOPES, "unheard"))
         case types.SetOf(types.Scope()):
-            return random.choice((list, tuple, set, frozenset))(
-                random.sample([*SCOPES, "unheard"], random.randrange(4))
-            )
+            return random.choice(COLLECTIONS)(random.sample([*SCOPES, "unheard"], random.randrange(4)))
         case types.SetOf(types.Int()):
             return random.sample(INTS, random.randrange(4))
         case types.SetOf():
-            return random.choice((list, tuple, set))(random.sample(STRINGS, random.randrange(4)))
+            return random.choice(COLLECTIONS[:3])(random.sample(STRINGS, random.randrange(4)))

@@ -76,7 +76,12 @@ FIELDS: Final = tuple(KeyRecord.model_fields)
 
 
 def read_key_files(
-    files: Mapping[str, bytes], folder: str = "keys", *, declared: Collection[str] = (), most_bytes: int = 1 << 20
+    files: Mapping[str, bytes],
+    folder: str = "keys",
+    *,
+    declared: Collection[str] = (),
+    scopes: Collection[str] | None = None,
+    most_bytes: int = 1 << 20,
 ) -> tuple[StaticKeys, list[Diagnostic]]:
     """All keys of a policy set, and what is wrong with its key files; a key with a mistake is left out.
 
@@ -84,9 +89,10 @@ def read_key_files(
         files: the files of the set.
         folder: where key files lie; or the path of the only one.
         declared: the attributes that the set's own policies declare for `key`: they may stand beside the known fields.
+        scopes: the scopes that a key may be given; None where they are not known, and then any may.
         most_bytes: how large a file may be.
     """
-    reader = _Reader(frozenset(declared))
+    reader = _Reader(frozenset(declared), scopes)
     for path, content in files.items():
         if path == folder or (path.startswith(f"{folder}/") and path.endswith((".yaml", ".yml"))):
             document, found = read_yaml(path, content, most_bytes=most_bytes)
@@ -97,10 +103,11 @@ def read_key_files(
 
 
 class _Reader:
-    def __init__(self, declared: frozenset[str]) -> None:
+    def __init__(self, declared: frozenset[str], scopes: Collection[str] | None) -> None:
         self.keys: dict[str, Mapping[str, object]] = {}
         self.report: list[Diagnostic] = []
         self._declared = declared
+        self._scopes = scopes
         self._ids: dict[str, Span] = {}
 
     def read(self, document: Document) -> None:
@@ -134,7 +141,19 @@ class _Reader:
             self.report.append(mistakes.duplicate_id(span, self._ids[key_id]))
             return
         self._ids[key_id] = span
-        self.keys[key_id] = record
+        undeclared = list(self._undeclared_scopes(document, index, record))
+        self.report.extend(undeclared)
+        if not undeclared:
+            self.keys[key_id] = record
+
+    def _undeclared_scopes(self, document: Document, index: int, record: dict[str, Any]) -> Iterator[Diagnostic]:
+        if self._scopes is None:
+            return
+        for position, scope in enumerate(record.get("scopes", ())):
+            if scope not in self._scopes:
+                near = get_close_matches(scope, self._scopes, n=1, cutoff=0.6)
+                span = document.span(("keys", index, "scopes", position))
+                yield mistakes.undeclared_scope(span, near[0] if near else None)
 
     def _without_declared(self, record: Any) -> Any:
         """The key without the attributes that only this policy set knows: the model cannot say what they may be."""

@@ -71,3 +71,11 @@ def no_keys(span: Span) -> Diagnostic:
 def more_mistakes(span: Span, most: int) -> Diagnostic:
     """P0549."""
     return mistake("P0549", span, f"the keys have more than {most} mistakes", help="repair the first ones")
+
+
+def undeclared_scope(span: Span, near: str | None) -> Diagnostic:
+    """P0550. `span` is the scope that a key is given; `near` is a declared one that was probably meant."""
+    message = f"unknown scope {quoted(span.text)}"
+    if near is None:
+        return mistake("P0550", span, message, help="declare it in `scopes { ... }`, or take it from the key")
+    return mistake("P0550", span, message, help=f"did you mean `{near}`?", fix=Fix(span=span, replacement=near))

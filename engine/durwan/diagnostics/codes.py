@@ -177,6 +177,7 @@ _FILES: tuple[Code, ...] = (
     Code("P0547", "key-secret", "error", "A key file holds a secret."),
     Code("P0548", "key-file-without-keys", "error", "A key file has no list of keys."),
     Code("P0549", "key-more-mistakes", "error", "The key files have more mistakes than are shown."),
+    Code("P0550", "key-unknown-scope", "error", "A key is given a scope that is not declared."),
     Code("P0561", "list-missing", "error", "A list file is not in the policy set."),
     Code("P0562", "list-too-long", "error", "A list has more entries than its limit."),
     Code("P0563", "list-more-mistakes", "error", "A list has more mistakes than are shown."),

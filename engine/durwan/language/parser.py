@@ -39,7 +39,8 @@ def parse(source: Source, limits: TextLimits = _DEFAULT_LIMITS) -> tuple[syntax.
     try:
         run.parse()
     except _TooManyMistakesError:
-        run.mistakes.append(mistakes.too_many_mistakes(run.mistakes[-1].span, MOST_MISTAKES))
+        last = max(each.span.end for each in run.mistakes)
+        run.mistakes.append(mistakes.too_many_mistakes(Span(source, last, last), MOST_MISTAKES))
     run.mistakes.sort(key=lambda each: each.order)
     return syntax.Module(source=source, declarations=tuple(run.declarations)), run.mistakes
 

@@ -52,8 +52,12 @@ class Reader:
         self._abandon = abandon
         self._window = TokenWindow(text, stacks.keywords, limits.nesting)
         self._spelling = Spelling(source, stacks.keywords)
+        # Where the declaration begins that is being mended, how often it was, and how far it was looked through for
+        # brackets, with those that are open there.
         self._begin = -1
         self._mends = 0
+        self._looked_at = 0
+        self._opened: list[Token] = []
 
     def read(self) -> None:
         """Reads to the end."""
@@ -80,9 +84,10 @@ class Reader:
         begin = self._begin_of_declaration(position)
         if begin != self._begin:
             self._begin, self._mends = begin, 0
-            if (lost := self._unclosed_before(begin, position)) is not None:
-                self._give_up()
-                return lost
+            self._looked_at, self._opened = begin, []
+        if (lost := self._unclosed_before(position)) is not None:
+            self._give_up()
+            return lost
         self._mends += 1
         expected = self._stacks.expected()
         if self._mends <= _MOST_MENDS and token.kind != END:
@@ -94,8 +99,12 @@ class Reader:
         return self._go_on_after(token) if begin == position else self._go_on_at(token.start)
 
     def _respell(self, position: int, expected: set[str]) -> int | None:
+        if begins_declaration(self._text, self._window.at(position).start):
+            return None
         for token, mistake in self._spelling.repairs(self._window.at(position), expected):
-            if self._fit([token.kind, *self._kinds(position + 1, 2)]):
+            if self._fit([token, *self._ahead(position + 1, 2)]):
+                if token.text in OPENING_WORDS:
+                    self._complete()
                 if mistake is not None:
                     self._report(mistake)
                 self._window.tokens[position] = token
@@ -105,12 +114,13 @@ class Reader:
     def _put_in(self, position: int, expected: set[str]) -> int | None:
         token = self._window.at(position)
         for kind, sign in _SIGNS.items():
-            if kind in expected and self._fit([kind, *self._kinds(position, 3)]):
+            put = Token(kind, sign, token.start, token.start)
+            if kind in expected and self._fit([put, *self._ahead(position, 3)], least=2):
                 if kind in _CLOSING.values():
-                    self._report(self._unclosed(self._open_brackets(self._begin, position)[-1]))
+                    self._report(self._unclosed(self._opened.pop()))
                 else:
                     self._report(mistakes.missing_punctuation(self._span(token), sign, found_words(token)))
-                self._stacks.take(Token(kind, sign, token.start, token.start))
+                self._stacks.take(put)
                 return position
         return None
 
@@ -119,7 +129,7 @@ class Reader:
         if not position:
             return None
         before = self._window.at(position - 1)
-        kinds = ["COLON", before.kind, *self._kinds(position, 2)]
+        kinds = ["COLON", *(token.kind for token in self._window.ahead(position - 1, 3))]
         if before.kind not in TYPE_WORDS or not self._stacks.starts or self._stacks.starts[-1] != before.start:
             return None
         if self._stacks.fits(kinds, without_last=True) != len(kinds):
@@ -130,7 +140,10 @@ class Reader:
         return position - 1
 
     def _leave_out(self, position: int, expected: set[str]) -> int | None:
-        if not self._fit(self._kinds(position + 1, 3)):
+        following = self._ahead(position + 1, 3)
+        if begins_declaration(self._text, self._window.at(position).start) or not following:
+            return None
+        if self._stacks.fits([token.kind for token in following]) < len(following):
             return None
         self._report(self._unexpected(position, expected))
         if self._begin == position:
@@ -146,13 +159,18 @@ class Reader:
         found, hint = found_words(token), advice(before, token, expected)
         return mistakes.unexpected(self._span(token), in_words(expected), found, hint)
 
-    def _kinds(self, position: int, count: int) -> list[str]:
-        """The kinds of the next tokens, the end among them, up to one that has a mistake of its own."""
-        kinds = [token.kind for token in self._window.ahead(position, count)]
-        return kinds[: next((at for at, kind in enumerate(kinds) if kind in _UNREADABLE), count)]
+    def _ahead(self, position: int, count: int) -> list[Token]:
+        """The next tokens, the end among them, up to one that has a mistake of its own."""
+        tokens = self._window.ahead(position, count)
+        return tokens[: next((at for at, token in enumerate(tokens) if token.kind in _UNREADABLE), count)]
 
-    def _fit(self, kinds: list[str]) -> bool:
-        return bool(kinds) and self._stacks.fits(kinds) == len(kinds)
+    def _fit(self, tokens: list[Token], *, least: int = 1) -> bool:
+        """Whether all of these fit, or at least so many up to one that is misspelt itself."""
+        kinds = [token.kind for token in tokens]
+        count = self._stacks.fits(kinds)
+        if count < least or count == len(kinds):
+            return count >= least
+        return self._spelling.is_misspelt(tokens[count], self._stacks.expected(kinds[:count]))
 
     # ------------------------------------------------------------ giving up a declaration
 
@@ -174,7 +192,12 @@ class Reader:
         if not self._stacks.starts or not first_on_line(self._text, token.start):
             return
         begin = self._window.at(self._begin_of_declaration(position))
-        if self._column(token) <= self._column(begin) and self._stacks.fits((END,)):
+        if self._column(token) <= self._column(begin):
+            self._complete()
+
+    def _complete(self) -> None:
+        """Ends the declaration that was begun, if it could end here; what comes is no part of it."""
+        if self._stacks.fits((END,)):
             self._stacks.take_end()
             self._stacks.clear()
 
@@ -189,37 +212,36 @@ class Reader:
 
     # ------------------------------------------------------------ brackets that are left open
 
-    def _unclosed_before(self, begin: int, position: int) -> int | None:
+    def _unclosed_before(self, position: int) -> int | None:
         """Where the next declaration begins, if a bracket was left open before it, which is then reported."""
-        opened: list[Token] = []
-        for place in range(begin, position + 1):
-            token = self._window.at(place)
+        while self._looked_at < position:
+            token = self._window.at(self._looked_at)
+            if self._begins_anew(token):
+                return self._report_unclosed(self._looked_at)
             if token.kind in _CLOSING:
-                opened.append(token)
-            elif token.kind in _CLOSING.values():
-                if opened:
-                    opened.pop()
-            elif opened and (token.kind == END or (place > begin and self._begins_anew(begin, token))):
-                self._report(self._unclosed(opened[-1]))
-                return place
+                self._opened.append(token)
+            elif token.kind in _CLOSING.values() and self._opened:
+                self._opened.pop()
+            self._looked_at += 1
+        token = self._window.at(position)
+        if token.kind == END or self._begins_anew(token):
+            return self._report_unclosed(position)
         return None
 
-    def _begins_anew(self, begin: int, token: Token) -> bool:
+    def _report_unclosed(self, position: int) -> int | None:
+        if not self._opened:
+            return None
+        self._report(self._unclosed(self._opened[-1]))
+        return position
+
+    def _begins_anew(self, token: Token) -> bool:
         return (
-            token.text in OPENING_WORDS
+            bool(self._opened)
+            and token.text in OPENING_WORDS
             and begins_declaration(self._text, token.start)
             and first_on_line(self._text, token.start)
-            and self._column(token) <= self._column(self._window.at(begin))
+            and self._column(token) <= self._column(self._window.at(self._begin))
         )
-
-    def _open_brackets(self, begin: int, position: int) -> list[Token]:
-        opened: list[Token] = []
-        for token in self._window.tokens[begin:position]:
-            if token.kind in _CLOSING:
-                opened.append(token)
-            elif token.kind in _CLOSING.values() and opened:
-                opened.pop()
-        return opened
 
     def _unclosed(self, bracket: Token) -> Diagnostic:
         return mistakes.unclosed(self._span(bracket), _SIGNS[_CLOSING[bracket.kind]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from durwan.diagnostics.hidden import HIDDEN
@@ -124,10 +124,3 @@ def require_policies(paths: Iterable[str], place: str) -> None:
     """
     if not any(path.endswith(".policy") for path in paths):
         raise PolicySetError(f"{place} has no policy files (*.policy)")
-
-
-def parents(path: str) -> Iterator[str]:
-    """The folders that a path lies in, outermost first."""
-    parts = path.split("/")
-    for count in range(1, len(parts)):
-        yield "/".join(parts[:count])

@@ -99,6 +99,13 @@ class Spelling:
             if kind in expected:
                 yield token._replace(kind=kind), self.unreadable(token)
 
+    def is_misspelt(self, token: Token, expected: set[str]) -> bool:
+        """Whether a word or sign is probably one that is expected, written wrongly."""
+        span = Span(self._source, token.start, token.end)
+        if any(True for _ in self._signs(token, span, expected)):
+            return True
+        return token.kind == "NAME" and self._keyword(token.text, expected) is not None
+
     def _signs(self, token: Token, span: Span, expected: set[str]) -> Iterator[tuple[Token, Diagnostic | None]]:
         if token.text == "[" and "LBRACE" in expected:
             yield token._replace(kind="LBRACE"), mistakes.unknown_character(span)

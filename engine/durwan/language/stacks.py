@@ -133,9 +133,12 @@ class Stacks:
                     return True
                 states.append(self._tables.gotos[states[-1]][production.origin])
 
-    def expected(self) -> set[str]:
-        """The terminals of which one could come next."""
-        return {kind for kind in self._tables.actions[self.states[-1]] if self.fits((kind,))}
+    def expected(self, taken: Sequence[str] = ()) -> set[str]:
+        """The terminals of which one could come next, after those that would be taken before."""
+        states = self.states.copy()
+        for kind in taken:
+            self._moves(states, kind)
+        return {kind for kind in self._tables.actions[states[-1]] if self._moves(states.copy(), kind)}
 
 
 def _gathered(symbols: list[Any]) -> list[Any]:

@@ -220,7 +220,8 @@ class Decision:
 
 
 def _restore(fields: dict[str, Any], valid_until: int | None) -> Decision:
-    return Outcome(**fields | {"obligations": MappingProxyType(fields["obligations"])}).until(valid_until)
+    obligations: Any = MappingProxyType[str, Any](fields["obligations"])
+    return Outcome(**{**fields, "obligations": obligations}).until(valid_until)
 
 
 # The slots' own setters, which the class's __setattr__ does not stand before.

@@ -13,6 +13,8 @@ from durwan.model.values import Value, read_time, read_value
 KeyLookup = Callable[[str], Mapping[str, object] | None]
 
 _ABSENT: Final[Mapping[str, object]] = {}
+# `dict` itself. By this name a type checker knows what is in a mapping after `type(mapping) is PLAIN`.
+PLAIN: Final[type[dict[str, Any]]] = dict
 
 
 def no_keys(_key_id: str) -> None:
@@ -25,7 +27,7 @@ def context_of(request: Mapping[str, Any], name: str, keys: KeyLookup) -> Mappin
 
     `key` may be an id, which is looked up; an id that is not found has no attributes.
     """
-    given = request.get(name)
+    given: Mapping[str, object] | str | None = request.get(name)
     if name == "key" and type(given) is str:
         given = keys(given)
     return given if isinstance(given, Mapping) else _ABSENT

@@ -18,8 +18,8 @@ class Schema:
     """
 
     actions: frozenset[str]
-    scopes: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    attributes: Mapping[str, Type] = field(default_factory=dict)
+    scopes: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    attributes: Mapping[str, Type] = field(default_factory=dict[str, Type])
 
     def held(self, scopes: Iterable[str]) -> frozenset[str]:
         """All scopes that somebody holds who was given these. A scope that is not declared includes only itself."""

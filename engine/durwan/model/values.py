@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from durwan.model import types
 from durwan.model.address import AddressRange, NetworkSet, parse_address, parse_network
@@ -199,14 +199,14 @@ def parse_duration(text: str) -> int | None:
     return total if total <= INT64_MAX else None
 
 
-def read_network(raw: object) -> NetworkSet | None:
+def read_network(raw: Any) -> NetworkSet | None:
     """A list of addresses and networks in the language's form; one that is malformed makes the whole unknown."""
     if type(raw) is NetworkSet:
         return raw
     if type(raw) not in _COLLECTIONS:
         return None
     ranges: list[AddressRange] = []
-    for item in raw:  # type: ignore[attr-defined]
+    for item in raw:
         found = parse_network(item) if type(item) is str else None
         if found is None:
             return None
@@ -221,10 +221,11 @@ def read_string_set(raw: object) -> frozenset[str] | None:
         return raw  # type: ignore[return-value]
     if kind is not list and kind is not tuple and kind is not frozenset and kind is not set:
         return None
-    for item in raw:  # type: ignore[attr-defined]
+    members: Iterable[Any] = raw  # type: ignore[assignment]
+    for item in members:
         if type(item) is not str:
             return None
-    return frozenset(cast("Iterable[str]", raw))
+    return frozenset(members)
 
 
 def _within(low: Any, high: Any, read: Callable[[object], Any]) -> Callable[[object], Any]:
@@ -243,10 +244,10 @@ def _chosen(choices: tuple[str, ...]) -> Callable[[object], str | None]:
 
 
 def _members(read: Callable[[object], Any]) -> Callable[[object], frozenset[Any] | None]:
-    def read_members(raw: object) -> frozenset[Any] | None:
+    def read_members(raw: Any) -> frozenset[Any] | None:
         if type(raw) not in _COLLECTIONS:
             return None
-        members = [read(item) for item in raw]  # type: ignore[attr-defined]
+        members = [read(item) for item in raw]
         return None if None in members else frozenset(members)
 
     return read_members

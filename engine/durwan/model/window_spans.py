@@ -17,7 +17,8 @@ class WeeklySpan:
     """Every week, on `days` (0 is Monday), while a wall clock in `zone` shows a time in `[start, end)`.
 
     Clocks are milliseconds since midnight, `end` up to 24:00. Where `start >= end` the span passes midnight and
-    belongs to the day on which it began; with both the same it lasts until the same clock of the next day.
+    belongs to the day on which it began, the calendar's day before; with both the same it lasts until the same clock of
+    the next day.
     """
 
     days: frozenset[int]

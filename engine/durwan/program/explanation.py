@@ -11,7 +11,7 @@ from durwan.model import types
 from durwan.model.address import NetworkSet, format_address
 from durwan.model.decision import Decision, EffectName
 from durwan.model.request import Attributes, KeyLookup, instant_of
-from durwan.model.values import format_duration, format_instant
+from durwan.model.values import Value, format_duration, format_instant
 from durwan.program import nodes, reference
 from durwan.program.nodes import Expression
 from durwan.program.program import Program, Rule
@@ -149,11 +149,11 @@ def _walk(expression: Expression, program: Program, seen: set[str]) -> Iterator[
             return
 
 
-def _value(path: str, attributes: Attributes, now: int) -> object:
+def _value(path: str, attributes: Attributes, now: int) -> Value | None:
     return now if path == "now" else attributes.read(path)
 
 
-def _readable(declared: types.Type, value: object) -> object:
+def _readable(declared: types.Type, value: Value | None) -> object:
     """A value in the form that a person wrote, or would write, it."""
     match value:
         case None | bool() | str():
@@ -172,5 +172,3 @@ def _readable(declared: types.Type, value: object) -> object:
             return sorted(value)
         case NetworkSet():
             return [f"{format_address(each.first)}-{format_address(each.last)}" for each in value.ranges()]
-        case _:
-            return repr(value)

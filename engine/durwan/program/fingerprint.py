@@ -6,7 +6,7 @@ Two policy sets that say the same in the same order have the same revision, what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,6 +15,8 @@ from typing import Any
 from durwan.model.address import NetworkSet
 from durwan.model.window import Window
 from durwan.program.program import Program
+
+Update = Callable[[bytes], object]
 
 # Raised whenever the meaning of programs changes, so that a revision never stands for two meanings.
 _MEANING = b"durwan 1"
@@ -27,24 +29,17 @@ def fingerprint(program: Program) -> str:
     return digest.hexdigest()
 
 
-def _feed(update: Any, value: Any) -> None:  # noqa: C901 - one branch per kind of value
+def _feed(update: Update, value: Any) -> None:
     if value is None or isinstance(value, (bool, int, str, bytes, Decimal)):
         text = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
         update(b"%s %d:" % (type(value).__name__.encode(), len(text)))
         update(text)
     elif isinstance(value, (list, tuple)):
-        update(b"list %d:" % len(value))
-        for item in value:
-            _feed(update, item)
+        _feed_items(update, b"list", value)
     elif isinstance(value, (set, frozenset)):
-        update(b"set %d:" % len(value))
-        for item in sorted(value, key=lambda item: (type(item).__name__, item)):
-            _feed(update, item)
+        _feed_set(update, value)
     elif isinstance(value, Mapping):
-        update(b"map %d:" % len(value))
-        for key in sorted(value):
-            _feed(update, key)
-            _feed(update, value[key])
+        _feed_mapping(update, value)
     elif isinstance(value, NetworkSet):
         update(b"networks:")
         _feed(update, value.breaks4)
@@ -60,7 +55,28 @@ def _feed(update: Any, value: Any) -> None:  # noqa: C901 - one branch per kind 
         raise TypeError(f"a program cannot hold a {type(value).__name__}")
 
 
-def _feed_fields(update: Any, value: Any) -> None:
+def _by_kind(item: Any) -> tuple[str, Any]:
+    return type(item).__name__, item
+
+
+def _feed_items(update: Update, kind: bytes, items: Any) -> None:
+    update(b"%s %d:" % (kind, len(items)))
+    for item in items:
+        _feed(update, item)
+
+
+def _feed_set(update: Update, members: Any) -> None:
+    _feed_items(update, b"set", sorted(members, key=_by_kind))
+
+
+def _feed_mapping(update: Update, mapping: Any) -> None:
+    update(b"map %d:" % len(mapping))
+    for key in sorted(mapping):
+        _feed(update, key)
+        _feed(update, mapping[key])
+
+
+def _feed_fields(update: Update, value: Any) -> None:
     update(b"%s:" % type(value).__name__.encode())
     for each in fields(value):
         # What takes no part in equality, such as a span, takes no part in the meaning; nor does documentation.

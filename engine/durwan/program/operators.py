@@ -108,6 +108,11 @@ def like(text: str, pattern: str) -> bool:
     return True
 
 
+def in_set(value: Any, members: frozenset[Any]) -> bool:
+    """Whether the value is one of the members."""
+    return value in members
+
+
 def in_network(address: bytes, network: NetworkSet) -> bool:
     """Whether the address lies in one of the ranges."""
     return address in network
@@ -116,6 +121,21 @@ def in_network(address: bytes, network: NetworkSet) -> bool:
 def in_window(instant: int, window: Window) -> bool | None:
     """Whether the instant lies in the window, by its definition in wall-clock time."""
     return window.contains(instant)
+
+
+def has(held: frozenset[Any], value: Any) -> bool:
+    """Whether the value is held."""
+    return value in held
+
+
+def has_any(held: frozenset[Any], wanted: frozenset[Any]) -> bool:
+    """Whether at least one member of `wanted` is held."""
+    return not held.isdisjoint(wanted)
+
+
+def has_all(held: frozenset[Any], wanted: frozenset[Any]) -> bool:
+    """Whether every member of `wanted` is held."""
+    return wanted <= held
 
 
 def has_at_least(held: frozenset[Any], wanted: frozenset[Any], count: int) -> bool:
@@ -161,7 +181,7 @@ _ENTRIES = (
     Operator(
         "in_set",
         (Overload(("T", "literals of T"), "bool"), Overload(("T", "named set of T"), "bool")),
-        lambda value, members: value in members,
+        in_set,
     ),
     Operator(
         "in_network",
@@ -173,9 +193,9 @@ _ENTRIES = (
         in_network,
     ),
     Operator("in_window", (Overload(("time", "window"), "bool"),), in_window),
-    Operator("has", (Overload(("set of T", "T"), "bool"),), lambda held, value: value in held),
-    Operator("has_any", _COLLECTIONS, lambda held, wanted: not held.isdisjoint(wanted)),
-    Operator("has_all", _COLLECTIONS, lambda held, wanted: wanted <= held),
+    Operator("has", (Overload(("set of T", "T"), "bool"),), has),
+    Operator("has_any", _COLLECTIONS, has_any),
+    Operator("has_all", _COLLECTIONS, has_all),
     Operator(
         "has_at_least",
         (

@@ -94,8 +94,10 @@ class Program:
     rules: tuple[Rule, ...] = ()
     limits: tuple[Limit, ...] = ()
     invariants: tuple[Invariant, ...] = ()
-    lets: Mapping[str, Expression] = field(default_factory=dict)
-    networks: Mapping[str, NetworkSet] = field(default_factory=dict)
-    sets: Mapping[str, frozenset[str] | frozenset[int]] = field(default_factory=dict)
-    windows: Mapping[str, Window] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
+    lets: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
+    networks: Mapping[str, NetworkSet] = field(default_factory=dict[str, NetworkSet])
+    sets: Mapping[str, frozenset[str] | frozenset[int]] = field(
+        default_factory=dict[str, frozenset[str] | frozenset[int]]
+    )
+    windows: Mapping[str, Window] = field(default_factory=dict[str, Window])
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])

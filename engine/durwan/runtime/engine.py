@@ -14,7 +14,7 @@ from durwan.backends.bytecode import Decide, Evaluator
 from durwan.credentials.keys import KeySource
 from durwan.diagnostics import Diagnostic
 from durwan.model.decision import Decision
-from durwan.model.request import KeyLookup
+from durwan.model.request import PLAIN, KeyLookup
 from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.program.explanation import Explanation, explain
 from durwan.program.program import Program
@@ -114,11 +114,11 @@ class Engine:
             if now is None:
                 now = self._clock()
             action = request["action"]
-            if type(request) is dict and type(action) is str and type(now) is int and TIME_MIN <= now <= TIME_MAX:
+            if type(request) is PLAIN and type(action) is str and type(now) is int and TIME_MIN <= now <= TIME_MAX:
                 return policy.functions[action](request, now)
         except Exception:  # noqa: BLE001, S110 - something is absent or odd: decided again, carefully
             pass
-        if not isinstance(request, Mapping):
+        if not isinstance(request, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - no gateway is checked
             raise TypeError(f"a request is a mapping with 'action' and contexts, not {type(request).__name__}")
         return policy.evaluator.decide_carefully(request)
 
@@ -129,7 +129,7 @@ class Engine:
             TypeError: the request is no mapping.
         """
         policy = self._policy
-        if not isinstance(request, Mapping):
+        if not isinstance(request, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - no gateway is checked
             raise TypeError(f"a request is a mapping with 'action' and contexts, not {type(request).__name__}")
         # One instant for both, even where the clock gives it.
         moment = {**request, "now": self._clock() if request.get("now") is None else request["now"]}

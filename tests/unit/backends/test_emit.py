@@ -13,7 +13,7 @@ from durwan.backends.bytecode.evaluator import Evaluator
 from durwan.backends.bytecode.frame import HELPERS
 from tests.generators.programs import ACTIONS, NOW, generate_program
 
-BOUND = dict.fromkeys(("type", "dict", "str", "int"), type)
+BOUND: dict[str, Any] = dict.fromkeys(("type", "dict", "str", "int"), type)
 
 
 def tree_of(source: str) -> ast.FunctionDef:
@@ -51,7 +51,7 @@ def test_generated_code_reaches_nothing_but_its_helpers() -> None:
         evaluator = Evaluator(generate_program(seed), clock=lambda: NOW)
         for action in ACTIONS:
             evaluator.decide_carefully({"action": action})
-            namespace: dict[str, Any] = evaluator.functions[action].__globals__  # type: ignore[attr-defined]
+            namespace: dict[str, Any] = evaluator.functions[action].__globals__
             if namespace["__name__"].startswith("durwan generated"):
                 assert namespace["__builtins__"] == {}
                 assert set(HELPERS) <= set(namespace)

@@ -156,6 +156,18 @@ def test_what_the_policy_set_declares_may_stand_there_too() -> None:
     assert [(each[0], each[2]) for each in told(diagnostics)] == [("P0541", "did you mean `tier`?"), ("P0544", None)]
 
 
+def test_a_scope_must_be_declared() -> None:
+    """Where the declared scopes are known, a key with another one is left out, with what was probably meant."""
+    text = "keys: [{id: a, scopes: [orders.wirte, zz]}, {id: b, scopes: [orders.write]}]"
+    keys, diagnostics = read_key_files({"keys/a.yaml": text.encode()}, scopes=("orders.write", "orders.read"))
+    assert told(diagnostics) == [
+        ("P0550", "unknown scope `orders.wirte`", "did you mean `orders.write`?", "orders.wirte"),
+        ("P0550", "unknown scope `zz`", "declare it in `scopes { ... }`, or take it from the key", "zz"),
+    ]
+    assert diagnostics[0].fix is not None
+    assert [key for key, _ in keys.items()] == ["b"]
+
+
 def test_all_mistakes_are_told_in_source_order_up_to_fifty() -> None:
     """Over all files; then how to go on."""
     keys, diagnostics = read("keys: [" + "{id: 1, revoked: 2}, " * 20 + "]", "keys: [" + "{scope: a}, " * 20 + "]")

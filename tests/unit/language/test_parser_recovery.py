@@ -72,7 +72,7 @@ _BROKEN = (
 @pytest.mark.parametrize("broken", _BROKEN)
 def test_a_mistake_costs_one_declaration(broken: str) -> None:
     """What stands before and after a broken declaration is read, and has no mistake."""
-    names, mistakes = read(f"let before = a\n\n{broken}\n\nlet after = b\ndeny last\n  when c\n")
+    names, mistakes = read(f"deny before\n\n{broken}\n\nlet after = b\ndeny last\n  when c\n")
     assert names[:1] == ["before"]
     assert names[-2:] == ["after", "last"]
     assert mistakes
@@ -135,7 +135,7 @@ def test_mistake_at_the_margin_does_not_spoil_what_was_complete() -> None:
 
 def test_declarations_on_one_line() -> None:
     """Line breaks mean nothing: the next declaration is found on the same line too."""
-    assert read("deny a when (b deny c when d") == (["c"], [("P0131", "deny")])
+    assert read("deny a when (b deny c when d") == (["c"], [("P0135", "(")])
     assert read("actions { a.b } alow x on a.b let y = z") == (["y"], [("P0132", "alow")])
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -159,7 +159,7 @@ class Constants:
         self.values: list[Any] = []
         self._names: dict[tuple[type, Any], str] = {}
 
-    def bind(self, value: Any) -> ast.expr:
+    def bind(self, value: object) -> ast.expr:
         """A name that reads the value. The same value is bound once."""
         key = (type(value), value) if isinstance(value, (str, int, bytes)) else (type(value), id(value))
         if key not in self._names:
@@ -206,7 +206,8 @@ def load(tree: ast.FunctionDef, title: str, bound: Mapping[str, Any]) -> Callabl
     """
     verify(tree, bound)
     for line, statement in enumerate(_statements(tree), start=1):
-        _place(statement, line)
+        for node in _nodes_of(statement):
+            node.lineno, node.col_offset = line, 0  # type: ignore[attr-defined]
     # Not in angle brackets: linecache asks no loader about those.
     filename = f"durwan generated {title} #{next(_numbers)}"
     module = ast.Module([tree], [])
@@ -233,27 +234,33 @@ def _statements(statement: ast.stmt) -> Iterator[ast.stmt]:
     yield statement
     for inner in getattr(statement, "body", ()):
         yield from _statements(inner)
-    for position, inner in enumerate(getattr(statement, "orelse", ())):
+    otherwise: Sequence[ast.stmt] = getattr(statement, "orelse", [])
+    for position, inner in enumerate(otherwise):
         if position == 0 and not isinstance(inner, ast.If):
             yield ast.Pass()  # the line that says `else:`; an `if` there is printed as `elif`
         yield from _statements(inner)
 
 
-def _place(statement: ast.stmt, line: int) -> None:
+def _nodes_of(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The nodes of one statement, without the statements inside it. A tree has many: this costs half of `ast.walk`."""
     pending: list[ast.AST] = [statement]
     while pending:
         node = pending.pop()
-        node.lineno = node.end_lineno = line  # type: ignore[attr-defined]
-        node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
-        pending.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt))
+        yield node
+        contents: Iterable[ast.AST | list[Any] | str | int | None] = vars(node).values()
+        for value in contents:
+            if isinstance(value, list):
+                pending.extend(item for item in value if isinstance(item, ast.AST) and not isinstance(item, ast.stmt))
+            elif isinstance(value, ast.AST):
+                pending.append(value)
 
 
-_ALLOWED: tuple[type[ast.AST], ...] = (
+_ALLOWED: frozenset[type[ast.AST]] = frozenset((
     ast.FunctionDef, ast.arguments, ast.arg, ast.Assign, ast.AugAssign, ast.If, ast.For, ast.Return, ast.Expr,
     ast.Name, ast.Load, ast.Store, ast.Constant, ast.NamedExpr, ast.Subscript, ast.Call, ast.Compare, ast.BoolOp,
     ast.UnaryOp, ast.BinOp, ast.IfExp, ast.Tuple, ast.And, ast.Or, ast.Not, ast.USub, ast.Add, ast.Sub, ast.Mult,
-    ast.BitAnd, ast.BitOr, ast.RShift, *_OPERATORS.values(),
-)  # fmt: skip
+    ast.BitAnd, ast.BitOr, ast.RShift, ast.Pass, *_OPERATORS.values(),
+))  # fmt: skip
 
 
 # `request`, `now` and `NEVER` apart, a name is a letter and a number.
@@ -270,8 +277,8 @@ def verify(tree: ast.FunctionDef, bound: Mapping[str, Any]) -> None:
     Raises:
         UnverifiedTreeError: where it is otherwise.
     """
-    for node in ast.walk(tree):
-        if not isinstance(node, _ALLOWED):
+    for node in (node for statement in _statements(tree) for node in _nodes_of(statement)):
+        if type(node) not in _ALLOWED:
             raise UnverifiedTreeError(f"{type(node).__name__} in generated code")
         if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and _callable(node.func.id, bound)):
             raise UnverifiedTreeError(f"a call of something unbound: {ast.unparse(node)}")

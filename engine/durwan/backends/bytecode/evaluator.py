@@ -24,7 +24,7 @@ from durwan.backends.bytecode.moving import Movement
 from durwan.backends.bytecode.stretches import Stretches
 from durwan.model.address import NetworkSet
 from durwan.model.decision import NEVER, Deadlines, Decision, Outcome
-from durwan.model.request import Attributes, KeyLookup, instant_of, no_keys
+from durwan.model.request import PLAIN, Attributes, KeyLookup, instant_of, no_keys
 from durwan.model.values import read_string_set
 from durwan.program import nodes, reference
 from durwan.program.nodes import Expression
@@ -74,7 +74,7 @@ class Evaluator:
         """The decision for a request that no strict function could decide, or of an action not written yet."""
         try:
             plain = request
-            if type(request) is not dict:
+            if type(request) is not PLAIN:
                 plain = {name: request.get(name) for name in ("action", "now", *self._program.schema.contexts)}
             action = plain.get("action")
             if type(action) is not str or action not in self._by_action:
@@ -213,12 +213,17 @@ class Evaluator:
 
     def _share(self) -> Shared:
         masked = _masked_networks(self._program)
+
+        @cache
+        def stretches(window: str) -> Stretches:
+            return Stretches(self._program.windows[window].at)
+
         return Shared(
             program=self._program,
             movement=Movement(self._program),
             bits={network: 1 << index for index, network in enumerate(masked)},
             addresses=AddressTable(masked),
-            stretches=cache(lambda window: Stretches(self._program.windows[window].at)),
+            stretches=stretches,
             reference=self._reading,
             open_context=_open_context,
             open_key=self._open_key,
@@ -226,7 +231,7 @@ class Evaluator:
             read_scopes=self._read_scopes,
         )
 
-    def _open_key(self, given: object) -> dict[str, Any]:
+    def _open_key(self, given: Any) -> dict[str, Any]:
         return _open_context(self._keys(given) if type(given) is str else given)
 
     def _reading(self, expression: Expression) -> Callable[[Mapping[str, Any], int], tuple[Any, int | None]]:
@@ -240,8 +245,8 @@ class Evaluator:
 
     def _key_finder(self) -> Callable[[Any], dict[str, Any]]:
         """The lookup for strict functions: of keys that stand still, the dict's own, which raises where it fails."""
-        table = getattr(self._keys, "__self__", None)
-        if type(table) is dict and self._keys == table.get:
+        table: object = getattr(self._keys, "__self__", None)
+        if table is not None and type(table) is PLAIN and self._keys == table.get:
             find: Callable[[Any], dict[str, Any]] = table.__getitem__
             return find
         return self._open_key
@@ -251,13 +256,14 @@ class Evaluator:
         return None if read is None else self._program.schema.held(read)
 
 
-def _open_context(given: object) -> dict[str, Any]:
+def _open_context(given: Any) -> dict[str, Any]:
     """A context that is not a plain dict: another mapping is copied, anything else says nothing."""
-    if type(given) is dict:
+    if type(given) is PLAIN:
         return given
-    if isinstance(given, Mapping):
+    context: Mapping[str, Any] | None = given
+    if isinstance(context, Mapping):
         try:
-            return {name: given.get(name) for name in given}
+            return {name: context.get(name) for name in context}
         except Exception:  # noqa: BLE001 - a foreign mapping may raise anything; then it says nothing
             return {}
     return {}

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -79,6 +79,7 @@ def all_strings(raw: object) -> object:
     kind = type(raw)
     if kind is not list and kind is not tuple and kind is not frozenset and kind is not set and kind is not StringSet:
         return None
+    member: object
     for member in raw:  # type: ignore[attr-defined]
         if type(member) is not str:
             return None
@@ -98,7 +99,7 @@ HELPERS: Mapping[str, Any] = {
     "str": str,
     "len": len,
     "list": list,
-    "get": dict.get,
+    "get": dict[str, Any].get,
     "NetworkSet": NetworkSet,
     "StringSet": StringSet,
     "bisect": bisect_right,
@@ -106,8 +107,8 @@ HELPERS: Mapping[str, Any] = {
     "startswith": str.startswith,
     "endswith": str.endswith,
     "like": like,
-    "disjoint": frozenset.isdisjoint,
-    "covers": frozenset.issuperset,
+    "disjoint": frozenset[Any].isdisjoint,
+    "covers": frozenset[Any].issuperset,
     "has_at_least": has_at_least,
     "add": add,
     "subtract": subtract,
@@ -176,7 +177,7 @@ class Frame:
         }
 
     @contextmanager
-    def relaxed(self) -> Iterator[None]:
+    def relaxed(self) -> Generator[None, None, None]:
         """Within this, reading is careful even in a strict function."""
         strict, self.strict = self.strict, False
         try:

@@ -98,7 +98,8 @@ class Operands(ABC):
             case nodes.NamedNetwork(name=name):
                 return always(state), self._frame.constants.bind(self._program.networks[name])
             case nodes.NamedWindow(name=name):
-                return always(state), self._frame.constants.bind(self._program.windows[name].at)
+                # Not `at`, which keeps edges: a client that chooses the instant could make it compute them anew each time.
+                return always(state), self._frame.constants.bind(self._program.windows[name].contains)
             case nodes.Now():
                 return always(state), emit.name("now")
             case nodes.Attribute(type=types.Bool()):

@@ -35,7 +35,7 @@ class TimeTests(ValueTests):
         assert isinstance(window, nodes.NamedWindow)  # noqa: S101 - the checker takes nothing else
         stretches = self._frame.shared.stretches(window.name)
         stretch = ast.BinOp(emit.name("now"), ast.RShift(), emit.number(SHIFT))
-        _, at = self._operand(window, state)
+        at = self._frame.constants.bind(self._program.windows[window.name].at)
         remembered = emit.item(self._frame.constants.bind(stretches), stretch)
         reading = emit.either(remembered, ast.Call(at, [emit.name("now")], []))
         return self._noting(slot, reading, state, negated=negated)

@@ -93,19 +93,19 @@ class ValueTests(Operands):
         if operator in ("in_set", "has"):
             return emit.compare(values[0], "not in" if negated else "in", values[1])
         if operator == "in_window":
-            inside = emit.item(ast.Call(values[1], [values[0]], []), emit.number(0))
-            if self._frame.strict:
-                inside = emit.bind("x", inside)
-                found = emit.both(
-                    emit.either(emit.compare(inside, "is not", emit.NONE), emit.call("unsettled")), emit.name("x")
-                )
-                return emit.negate(found) if negated else found
-            return emit.compare(inside, "is", emit.FALSE if negated else emit.TRUE)
+            return self._contained(ast.Call(values[1], [values[0]], []), negated=negated)
         if operator == "has_any":
             disjoint = emit.call("disjoint", *values)
             return disjoint if negated else emit.negate(disjoint)
         found = self._like(operation, values) if operator == "like" else emit.call(_CALLED[operator], *values)
         return emit.negate(found) if negated else found
+
+    def _contained(self, contained: ast.expr, *, negated: bool) -> ast.expr:
+        """The answer of `Window.contains`, which may be unknown even for a known instant."""
+        if not self._frame.strict:
+            return emit.compare(contained, "is", emit.FALSE if negated else emit.TRUE)
+        settled = emit.either(emit.compare(emit.bind("x", contained), "is not", emit.NONE), emit.call("unsettled"))
+        return emit.both(settled, emit.negate(emit.name("x")) if negated else emit.name("x"))
 
     def _like(self, operation: nodes.Operation, values: list[ast.expr]) -> ast.expr:
         pattern = operation.operands[1]
@@ -130,6 +130,7 @@ class ValueTests(Operands):
                 test: ast.expr = ast.BinOp(mask, ast.BitAnd(), emit.number(bit))
                 return all_of(state, lambda _: code, _condition(emit.negate(test) if negated else test))
         address, value = self._operand(operand, state)
+        steps: tuple[Callable[[State], Code], ...]
         if found is None:
             held, ranges = self._operand(network, address.when_true)
             test = emit.call("inside", value, ranges)
