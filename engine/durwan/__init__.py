@@ -1,5 +1,7 @@
 """durwan: policy-as-code authorization for trading APIs.
 
+In a gateway:
+
     from durwan import Engine
 
     engine = Engine.load("policies/")

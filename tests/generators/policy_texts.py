@@ -37,7 +37,8 @@ def joined(parts: st.SearchStrategy[Tokens], sign: str, least: int, most: int) -
 def braces(draw: st.DrawFn, entries: st.SearchStrategy[Tokens], least: int = 0) -> Tokens:
     """A list in braces, with or without a comma at its end."""
     inner = draw(joined(entries, ",", least, 12))
-    return ["{", *inner, *([","] if inner and draw(st.booleans()) else []), "}"]
+    comma = bool(inner) and draw(st.booleans())
+    return ["{", *inner, *([","] if comma else []), "}"]
 
 
 def _collections() -> st.SearchStrategy[Tokens]:

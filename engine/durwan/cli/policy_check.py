@@ -53,9 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; nothing escapes as an exception."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] in (["--version"], ["-V"]):
-        from durwan.cli.version import VERSION
+        from durwan import __version__
 
-        sys.stdout.write(f"policy-check {VERSION}\n")
+        sys.stdout.write(f"policy-check {__version__}\n")
         return 0
     if words[:1] in (["--help"], ["-h"], ["help"]) and len(words) == 1:
         width = max(len(name) for name in COMMANDS)

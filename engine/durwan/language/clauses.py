@@ -5,11 +5,11 @@ The grammar takes any clause anywhere, so that the message can say what is wrong
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from durwan.diagnostics import Span
+from durwan.diagnostics import Diagnostic, Span
 from durwan.language.literals import Report
 from durwan.language.mistakes import text as mistakes
 
@@ -63,23 +63,32 @@ _JOINED = {
 
 
 def arrange(shape: Shape, clauses: Sequence[Clause], name: Span, report: Report) -> dict[str, Any]:
-    """The values of the clauses by their keywords; of a clause that stands twice, the first one's."""
+    """The values of the clauses by their keywords; of a clause that stands twice, the first one's.
+
+    Only the first clause that is out of place is reported: where the head of the next rule is missing, all of its
+    clauses would be.
+    """
     found: dict[str, Clause] = {}
-    reached = -1
+    misplaced: Diagnostic | None = None
     for clause in clauses:
-        if clause.keyword not in shape.order:
-            report(mistakes.clause_not_here(clause.span, clause.keyword, shape.noun, shape.listed))
-            continue
-        if clause.keyword in found:
-            first, joined = found[clause.keyword].span, _JOINED.get(clause.keyword, "leave one of them out")
-            report(mistakes.clause_twice(clause.span, clause.keyword, first, joined))
-            continue
-        place = shape.order.index(clause.keyword)
-        if place < reached:
-            report(mistakes.clause_out_of_order(clause.span, clause.keyword, shape.order[reached], shape.listed))
-        reached = max(reached, place)
-        found[clause.keyword] = clause
-    for keyword, example in shape.needed.items():
-        if keyword not in found:
-            report(mistakes.clause_missing(name, keyword, shape.noun, example))
+        misplaced = misplaced or _misplaced(shape, clause, found)
+        found.setdefault(clause.keyword, clause)
+    if misplaced is not None:
+        report(misplaced)
+    else:
+        for keyword, example in shape.needed.items():
+            if keyword not in found:
+                report(mistakes.clause_missing(name, keyword, shape.noun, example))
     return {keyword: clause.value for keyword, clause in found.items()}
+
+
+def _misplaced(shape: Shape, clause: Clause, before: Mapping[str, Clause]) -> Diagnostic | None:
+    """What is wrong with a clause after those before it."""
+    keyword = clause.keyword
+    if keyword not in shape.order:
+        return mistakes.clause_not_here(clause.span, keyword, shape.noun, shape.listed)
+    if keyword in before:
+        joined = _JOINED.get(keyword, "leave one of them out")
+        return mistakes.clause_twice(clause.span, keyword, before[keyword].span, joined)
+    later = [each for each in shape.order[shape.order.index(keyword) :] if each in before]
+    return mistakes.clause_out_of_order(clause.span, keyword, later[0], shape.listed) if later else None

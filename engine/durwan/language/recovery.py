@@ -116,7 +116,7 @@ class Reader:
         for kind, sign in _SIGNS.items():
             put = Token(kind, sign, token.start, token.start)
             if kind in expected and self._fit([put, *self._ahead(position, 3)], least=2):
-                if kind in _CLOSING.values():
+                if kind in _CLOSING.values() and self._opened:
                     self._report(self._unclosed(self._opened.pop()))
                 else:
                     self._report(mistakes.missing_punctuation(self._span(token), sign, found_words(token)))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from durwan import __version__
 from durwan.cli import check
 from durwan.cli.policy_check import COMMANDS, main
-from durwan.cli.version import VERSION
 from tests.unit.cli.conftest import Call
 
 
@@ -22,8 +22,8 @@ def run(*words: str | Path, stdin: bytes = b"", python: tuple[str, ...] = ()) ->
 
 def test_version_is_that_of_the_package(call: Call) -> None:
     """The number that is written out is the one that was installed."""
-    assert call("--version").out == f"policy-check {VERSION}\n"
-    assert version("durwan") == VERSION
+    assert call("--version").out == f"policy-check {__version__}\n"
+    assert version("durwan") == __version__
 
 
 def test_version_imports_nothing_it_does_not_need() -> None:
@@ -36,7 +36,7 @@ def test_version_imports_nothing_it_does_not_need() -> None:
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=60)
-    assert found.stdout.decode() == f"policy-check {VERSION}\n[]\n"
+    assert found.stdout.decode() == f"policy-check {__version__}\n[]\n"
 
 
 def test_explain_imports_no_compiler() -> None:

@@ -12,31 +12,28 @@ from collections.abc import Sequence
 
 from durwan.model.address import NetworkSet, parse_address
 
-# How many addresses the memo remembers before it starts anew: about 10 MB at most.
-_REMEMBERED = 65_536
+# How many addresses a memory holds before it starts anew: about 2 MB. A larger one is slower where addresses seldom
+# come again, since each new one then touches memory that no cache holds.
+_REMEMBERED = 16_384
 
 
 class AddressTable:
-    """A bit mask for every address: bit i is set where the address is in the i-th network."""
+    """What is known of addresses, by their text; both memories answer None for what is no address.
+
+    `masks[text]` has bit i set where the address is in the i-th network; `packed[text]` is the address itself.
+    """
 
     def __init__(self, networks: Sequence[NetworkSet]) -> None:
-        self._breaks4, self._masks4 = _overlay([network.breaks4 for network in networks], bytes(4))
-        self._breaks6, self._masks6 = _overlay([network.breaks6 for network in networks], bytes(16))
-        self.masks = Masks(self)
+        self.masks = Masks(networks)
         self.packed = Packed()
-
-    def classify(self, text: str) -> int | None:
-        """The mask of an address text; None where it is no address."""
-        packed = parse_address(text)
-        if packed is None:
-            return None
-        if len(packed) == 4:
-            return self._masks4[bisect_right(self._breaks4, packed) - 1]
-        return self._masks6[bisect_right(self._breaks6, packed) - 1]
 
 
 class Packed(dict[str, bytes]):
-    """Packed addresses by their text, `packed[text]`, None where it is no address; remembered as `Masks` are."""
+    """The packed addresses seen lately, by their text.
+
+    There is no lock: each step on the dict is one, and two threads that read the same address store equal ones. Only
+    addresses are remembered, so that texts which are none cannot push them out.
+    """
 
     def __missing__(self, text: str) -> bytes | None:
         address = parse_address(text)
@@ -48,22 +45,22 @@ class Packed(dict[str, bytes]):
 
 
 class Masks(dict[str, int]):
-    """The masks of the addresses seen lately, by their text: `masks[text]`, None where it is no address.
+    """The masks of the addresses seen lately, by their text; remembered as `Packed` does."""
 
-    There is no lock: each step on the dict is one, and two threads that find the same mask store equal ones. Only
-    addresses are remembered, so that texts which are none cannot push them out.
-    """
-
-    def __init__(self, table: AddressTable) -> None:
+    def __init__(self, networks: Sequence[NetworkSet]) -> None:
         super().__init__()
-        self._table = table
+        self._table4 = _overlay([network.breaks4 for network in networks], bytes(4))
+        self._table6 = _overlay([network.breaks6 for network in networks], bytes(16))
 
     def __missing__(self, text: str) -> int | None:
-        mask = self._table.classify(text)
-        if mask is not None:
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[text] = mask
+        packed = parse_address(text)
+        if packed is None:
+            return None
+        breaks, masks = self._table4 if len(packed) == 4 else self._table6
+        mask = masks[bisect_right(breaks, packed) - 1]
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[text] = mask
         return mask
 
 

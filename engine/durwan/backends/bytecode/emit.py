@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -247,12 +247,17 @@ def _nodes_of(statement: ast.stmt) -> Iterator[ast.AST]:
     while pending:
         node = pending.pop()
         yield node
-        contents: Iterable[ast.AST | list[Any] | str | int | None] = vars(node).values()
-        for value in contents:
+        for value in vars(node).values():
             if isinstance(value, list):
-                pending.extend(item for item in value if isinstance(item, ast.AST) and not isinstance(item, ast.stmt))
+                pending.extend(_within_statement(value))
             elif isinstance(value, ast.AST):
                 pending.append(value)
+
+
+def _within_statement(items: Any) -> Iterator[ast.AST]:
+    for item in items:
+        if isinstance(item, ast.AST) and not isinstance(item, ast.stmt):
+            yield item
 
 
 _ALLOWED: frozenset[type[ast.AST]] = frozenset((

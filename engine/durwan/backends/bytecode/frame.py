@@ -79,9 +79,8 @@ def all_strings(raw: object) -> object:
     kind = type(raw)
     if kind is not list and kind is not tuple and kind is not frozenset and kind is not set and kind is not StringSet:
         return None
-    member: object
     for member in raw:  # type: ignore[attr-defined]
-        if type(member) is not str:
+        if type(member) is not str:  # pyright: ignore[reportUnknownArgumentType] - it may be anything
             return None
     return raw
 

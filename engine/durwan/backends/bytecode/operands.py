@@ -98,7 +98,7 @@ class Operands(ABC):
             case nodes.NamedNetwork(name=name):
                 return always(state), self._frame.constants.bind(self._program.networks[name])
             case nodes.NamedWindow(name=name):
-                # Not `at`, which keeps edges: a client that chooses the instant could make it compute them anew each time.
+                # Not `at`, which keeps edges: a client that chooses the instant could make it compute them each time.
                 return always(state), self._frame.constants.bind(self._program.windows[name].contains)
             case nodes.Now():
                 return always(state), emit.name("now")
