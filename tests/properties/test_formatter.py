@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import TYPE_CHECKING
-
 from hypothesis import HealthCheck, given, settings
 
 from durwan.diagnostics import Source
-from durwan.language import syntax
 from durwan.language.formatter import format_text
-from durwan.language.lexical import Token, scan
 from durwan.language.parser import parse
 from tests.generators.policy_texts import policy_texts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
-def meaning(value: object) -> object:
-    """What a node says, without where it says it."""
-    if isinstance(value, syntax.Node | syntax.Clauses):
-        shown = (meaning(getattr(value, each.name)) for each in fields(value) if each.name != "span")
-        return (type(value).__name__, *shown)
-    if isinstance(value, tuple):
-        items: Iterable[object] = value
-        return tuple(meaning(item) for item in items)
-    return value
-
-
-def comments_of(text: str) -> list[str]:
-    """All comments, in order."""
-    found: list[Token] = []
-    list(scan(text, {}, found))
-    return [comment.text.rstrip() for comment in found]
+from tests.meaning import comments_of, meaning
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from durwan.backends.bytecode import Decide, Evaluator
@@ -17,7 +17,7 @@ from durwan.runtime.key_lookup import prepared
 from tests.conformance.evaluators import NOW, PlainMapping, by_reference, engine_of
 
 
-@cache
+@lru_cache(maxsize=32)
 def compiled(text: str) -> Compiled:
     """The policy set that is one file with this text."""
     return compile_sources({"case.policy": text})
@@ -49,7 +49,7 @@ class StrictFunctions:
         return self._functions[action]
 
 
-@cache
+@lru_cache(maxsize=32)
 def _evaluators(text: str) -> tuple[Compiled, StrictFunctions, Any]:
     policy = compiled(text)
     return policy, StrictFunctions(policy), engine_of(policy)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from tests import differential
 from tests.conformance.evaluators import NOW
-from tests.generators.programs import generate_program
+from tests.generators.programs import ACTIONS, generate_program
 from tests.generators.requests import generate_request
 from tests.security.decide_corpus import decide_corpus
 
@@ -31,13 +31,14 @@ ROOT = Path(__file__).parents[2]
 # ---------------------------------------------------------------------------------------------- R2, order dependence
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_the_order_of_rules_changes_no_decision(seed: int) -> None:
     """Twenty shuffles of a policy decide alike, with the same rules applying, the same remedies and the same doubts."""
     program = generate_program(seed)
     random = Random(seed)
-    requests = [generate_request(random) for _ in range(5)]
+    # One action, since writing its code twenty times over is what takes long.
+    requests = [{**generate_request(random), "action": ACTIONS[seed % 3]} for _ in range(5)]
     orders = [program, *(differential.shuffled(program, random) for _ in range(20))]
     engines = [differential.engine_of(each) for each in orders]
     for request in requests:
@@ -76,14 +77,13 @@ def test_the_order_of_files_changes_no_decision() -> None:
 @pytest.fixture(scope="module")
 def outputs() -> list[bytes]:
     """What ten processes print that decide the same requests, each with another seed of Python's hashes."""
-    processes = []
+    command = [sys.executable, "-m", "tests.security.decide_corpus"]
+    found: list[bytes] = []
     for seed in range(10):
         environment = {**os.environ, "PYTHONHASHSEED": str(seed), "TZ": ("UTC", "Asia/Tokyo")[seed % 2]}
-        command = [sys.executable, "-m", "tests.security.decide_corpus"]
-        processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE))
-        if len(processes) % 2 == 0:
-            processes[-1].wait()
-    return [process.communicate(timeout=120)[0] for process in processes]
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True, timeout=120)
+        found.append(done.stdout)
+    return found
 
 
 def test_every_process_decides_alike(outputs: list[bytes]) -> None:
@@ -112,12 +112,12 @@ def _frozen(value: Any) -> Any:
 
 def test_a_request_is_never_changed() -> None:
     """Deciding and explaining leaves a request as it was, and a request that cannot be changed is decided alike."""
-    for seed in range(40):
+    for seed in range(15):
         program = generate_program(seed)
         engine = differential.engine_of(program)
         lookup = prepared(differential.KEYS, program.schema)
         random = Random(seed)
-        for _ in range(15):
+        for _ in range(40):
             request = generate_request(random)
             before = repr(request)
             decision = engine.decide(request)
@@ -164,10 +164,10 @@ def test_a_decision_opens_nothing(tmp_path: Path) -> None:
         "list(decide_corpus(compiled=False, explained=True))\n"
         "on = False\n"
         "watched = ('open', 'os.', 'socket.', 'subprocess.', 'import', 'ctypes.', 'shutil.', 'glob.', 'tempfile.')\n"
-        "sys.exit(', '.join(event for event in events if event.startswith(watched)))\n"
+        "sys.stdout.write(' '.join(event for event in events if event.startswith(watched)))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=120)
-    assert (done.returncode, done.stderr.decode()) == (0, "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert list(tmp_path.iterdir()) == []

@@ -149,7 +149,8 @@ class _Reader:
     def _undeclared_scopes(self, document: Document, index: int, record: dict[str, Any]) -> Iterator[Diagnostic]:
         if self._scopes is None:
             return
-        for position, scope in enumerate(record.get("scopes", ())):
+        given: list[str] = record.get("scopes", [])
+        for position, scope in enumerate(given):
             if scope not in self._scopes:
                 near = get_close_matches(scope, self._scopes, n=1, cutoff=0.6)
                 span = document.span(("keys", index, "scopes", position))

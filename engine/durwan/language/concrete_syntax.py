@@ -130,7 +130,9 @@ def _declarations(leaves: list[Leaf]) -> list[Branch]:
     grammar = tables()
     stacks = Stacks(grammar, [None if each.build is None else _Build(each.build) for each in grammar.productions])
     coming: list[Leaf] = []
-    stacks.makes = dict.fromkeys({kind for row in grammar.actions for kind in row}, lambda _text, _start, _end: coming[-1])
+    stacks.makes = dict.fromkeys(
+        {kind for row in grammar.actions for kind in row}, lambda _text, _start, _end: coming[-1]
+    )
     for leaf in leaves[:-1]:
         coming.append(leaf)
         if not stacks.take(Token(leaf.kind, leaf.text, 0, 0)):

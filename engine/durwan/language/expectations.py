@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from durwan.language.grammar import END
 from durwan.language.lexical import Token
 
-_OPERAND = frozenset(
+OPERAND = frozenset(
     {
         "NAME",
         "PATH",
@@ -96,9 +96,9 @@ _PATH = frozenset({"NAME", "PATH"})
 
 # The first group that is expected as a whole is named in place of its members.
 _GROUPS = (
-    ("a condition", _OPERAND - {"ANY", "ALL", "AT"}),
-    ("a value", _OPERAND - {"NOT", "ANY", "ALL", "AT"}),
-    ("an operator", _OPERATOR - {"DEFAULT"}),
+    ("a condition", OPERAND - {"ANY", "ALL", "AT"}),
+    ("a value", OPERAND - {"NOT", "ANY", "ALL", "AT"}),
+    ("an operator", _OPERATOR - {"DEFAULT", "PLUS", "MINUS", "STAR"}),
     ("a type", TYPE_WORDS - {"SET"}),
     ("a clause", _CLAUSE),
     ("a declaration", _DECLARATION),
@@ -112,9 +112,9 @@ _GROUPS = (
 
 # What needs no words of its own once the group is named.
 _IMPLIED = {
-    "a condition": _OPERAND,
-    "a value": _OPERAND,
-    "an operator": frozenset({"DEFAULT"}),
+    "a condition": OPERAND,
+    "a value": OPERAND,
+    "an operator": _OPERATOR,
     "a type": frozenset({"SET", "STRING_LITERAL"}),
     "a number": frozenset({"MINUS"}),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from durwan.diagnostics import Diagnostic
 from durwan.language.comparisons import quotes_advice
 from durwan.language.members import judge, judge_members, members, networks, outside_type, pointless
@@ -71,12 +73,14 @@ class Membership:
             case types.Address():
                 network = self._vocabulary.networks.get(name.text)
                 if network is None:
-                    return self._unknown(name, "network", operand)
+                    self._unknown(name, "network", operand)
+                    return None
                 node: Expression = nodes.NamedNetwork(name=name.text, span=name.span)
                 return self._test("in_network", written, operand.node, node)
             case types.Time():
                 if name.text not in self._vocabulary.windows:
-                    return self._unknown(name, "window", operand)
+                    self._unknown(name, "window", operand)
+                    return None
                 node = nodes.NamedWindow(name=name.text, span=name.span)
                 return self._test("in_window", written, operand.node, node)
             case types.SetOf() | types.Network():
@@ -199,7 +203,7 @@ class Membership:
     def _unknown(self, name: Name, wanted: str, operand: Typed | None) -> None:
         if self._vocabulary.silent(name.text):
             return
-        tables = {
+        tables: dict[str, Iterable[str]] = {
             "set": self._vocabulary.sets,
             "network": self._vocabulary.networks,
             "window": self._vocabulary.windows,

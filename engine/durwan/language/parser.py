@@ -61,6 +61,7 @@ class _Run:
         self._limits = limits
         self.mistakes: list[Diagnostic] = []
         self.declarations: list[syntax.AnyDeclaration] = []
+        self._places: set[int] = set()
         self._seen = 0
 
     def report(self, mistake: Diagnostic) -> None:
@@ -68,6 +69,7 @@ class _Run:
         if len(self.mistakes) >= MOST_MISTAKES:
             raise _TooManyMistakesError
         self.mistakes.append(mistake)
+        self._places.add(mistake.span.start)
 
     def parse(self) -> None:
         """Reads the whole file."""
@@ -76,7 +78,7 @@ class _Run:
             return
         self._abandon()
         grammar = tables()
-        stacks = Stacks(grammar, self._builds(grammar, TreeBuilder(self._source, self.report)))
+        stacks = Stacks(grammar, self._builds(grammar, TreeBuilder(self._source, self.report, self._places)))
         stacks.makes = self._makes(stacks)
         Reader(self._source, text, self._limits, stacks, self.report, self._abandon).read()
 

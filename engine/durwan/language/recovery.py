@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from durwan.diagnostics import Diagnostic, Source, Span
 from durwan.language.declaration_starts import OPENING_WORDS, begins_declaration, next_declaration
-from durwan.language.expectations import TYPE_WORDS, advice, found_words, in_words
+from durwan.language.expectations import OPERAND, TYPE_WORDS, advice, found_words, in_words
 from durwan.language.grammar import END
 from durwan.language.lexical import Token, first_on_line
 from durwan.language.literals import Report
@@ -140,8 +140,11 @@ class Reader:
         return position - 1
 
     def _leave_out(self, position: int, expected: set[str]) -> int | None:
-        following = self._ahead(position + 1, 3)
-        if begins_declaration(self._text, self._window.at(position).start) or not following:
+        token, following = self._window.at(position), self._ahead(position + 1, 3)
+        if begins_declaration(self._text, token.start) or not following:
+            return None
+        if "AND" in expected and token.kind in OPERAND:
+            # Two values without an operator: what follows is about the second one.
             return None
         if self._stacks.fits([token.kind for token in following]) < len(following):
             return None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from durwan.diagnostics import Span
+from durwan.diagnostics import Source, Span
 from durwan.language import literals, syntax
 from durwan.language.clauses import SHAPES, Clause, arrange
 from durwan.language.expression_builder import ExpressionBuilder, Symbols
 from durwan.language.lexical import documentation
-from durwan.language.literals import Clock
+from durwan.language.literals import Clock, Report
 from durwan.language.mistakes import text as mistakes
 from durwan.model.address import parse_network
 
@@ -26,7 +27,11 @@ class _Days(NamedTuple):
 
 
 class TreeBuilder(ExpressionBuilder):
-    """Makes declarations."""
+    """Makes declarations. `malformed` has the offset of each literal that could not be read."""
+
+    def __init__(self, source: Source, report: Report, malformed: Container[int]) -> None:
+        super().__init__(source, report)
+        self._malformed = malformed
 
     def _above(self, start: int) -> str:
         return documentation(self.source.text, start)
@@ -141,7 +146,7 @@ class TreeBuilder(ExpressionBuilder):
             self.report(mistakes.empty_list(name.span, what))
         classes, entries = kinds
         for item in given.items:
-            if not isinstance(item, classes):
+            if not isinstance(item, classes) and item.span.start not in self._malformed:
                 right = _unquoted(item) if what == "network" else None
                 self.report(mistakes.wrong_entry(item.span, what, entries, right))
         return given.items

@@ -114,6 +114,19 @@ def test_mends_let_reading_go_on_within_a_declaration() -> None:
     ]
 
 
+def test_malformed_literal_has_one_mistake() -> None:
+    """That it is of another kind besides is not said of a literal that could not be read."""
+    assert read("network x = { 203. }") == ([], [("P0113", "203.")])
+    assert read("set x = { 1.2.3 }") == ([], [("P0123", "1.2.3")])
+
+
+def test_lost_head_of_a_rule() -> None:
+    """Where the head of a rule cannot be read, its clauses are not all called misplaced ones of the rule before."""
+    text = 'deny a\n  when b\n  because "c"\n  respond 403 d\n  dney e\n  on f\n  when g\n  because "h"\n'
+    assert read(text) == (["a"], [("P0132", "dney")])
+    assert read(text.replace("dney e", "")) == ([], [("P0139", "on")])
+
+
 def test_open_brace_ends_where_the_next_declaration_begins() -> None:
     """The bracket is underlined, not what follows it, even where words of what follows could be names."""
     text = "context risk {\n  score : int\n\nallow a\n  on b\n\nset treasury = { x,\n\nlet c = (d\n\nlet e = f\n"
