@@ -11,7 +11,7 @@ from tests.generators.policy_texts import policy_texts
 from tests.meaning import comments_of, meaning
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(policy_texts())
 def test_formatting_keeps_meaning_and_comments_and_is_stable(text: str) -> None:
     """The formatted text has the same tree and the same comments in the same order, and is its own formatted text."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from random import Random
 
 from durwan import Engine
-
 from tests import differential
 from tests.conformance.evaluators import NOW
 from tests.generators.programs import ACTIONS, generate_program

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 FAULTS: tuple[type[Exception], ...] = (
@@ -21,8 +22,8 @@ class Raising:
         raise self._fault
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _raise
-    __hash__ = __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = _raise  # type: ignore[assignment]
-    __int__ = __float__ = __index__ = __str__ = __add__ = __radd__ = __sub__ = __rsub__ = _raise  # type: ignore[assignment]
+    __hash__ = __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = _raise
+    __int__ = __float__ = __index__ = __str__ = __add__ = __radd__ = __sub__ = __rsub__ = _raise
 
 
 class Untouchable:
@@ -41,7 +42,7 @@ class RaisingMapping(Mapping[str, Any]):
     def __getitem__(self, name: str) -> NoReturn:
         raise self._fault
 
-    def get(self, key: str, default: object = None) -> NoReturn:  # noqa: ARG002 - the signature of a mapping
+    def get(self, key: str, default: object = None) -> NoReturn:
         raise self._fault
 
     def __iter__(self) -> Iterator[str]:
@@ -57,7 +58,7 @@ class RaisingDict(dict[str, Any]):
     def _raise(self, *_: object) -> NoReturn:
         raise RuntimeError("asked")
 
-    __getitem__ = get = __iter__ = keys = items = __contains__ = _raise  # type: ignore[assignment]
+    __getitem__ = get = __iter__ = keys = items = __contains__ = _raise
 
 
 class LyingMapping(Mapping[str, Any]):
@@ -70,7 +71,7 @@ class LyingMapping(Mapping[str, Any]):
         return iter(("action", "key", "risk"))
 
     def __len__(self) -> int:
-        return -1
+        return -1  # noqa: PLE0303 - the very lie
 
 
 class Agreeable:
@@ -79,7 +80,7 @@ class Agreeable:
     def _agree(self, _other: object) -> bool:
         return True
 
-    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _agree  # type: ignore[assignment]
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _agree
 
     def __hash__(self) -> int:
         return 0
@@ -98,7 +99,7 @@ class AgreeableText(str):
 
     __hash__ = str.__hash__
 
-    def startswith(self, *_: object) -> bool:  # type: ignore[override]
+    def startswith(self, *_: object) -> bool:
         return True
 
 
@@ -108,7 +109,7 @@ class AgreeableInt(int):
     def _agree(self, _other: object) -> bool:
         return True
 
-    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = _agree  # type: ignore[assignment]
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = _agree
     __hash__ = int.__hash__
 
 
@@ -166,8 +167,8 @@ def cyclic() -> dict[str, Any]:
 
 # Each makes its object anew, so that nothing one test does to it reaches another.
 MAKERS: dict[str, Callable[[], Any]] = {
-    **{f"raising {fault.__name__}": lambda fault=fault: Raising(fault) for fault in FAULTS},
-    **{f"mapping raising {fault.__name__}": lambda fault=fault: RaisingMapping(fault) for fault in FAULTS},
+    **{f"raising {fault.__name__}": partial(Raising, fault) for fault in FAULTS},
+    **{f"mapping raising {fault.__name__}": partial(RaisingMapping, fault) for fault in FAULTS},
     "untouchable": Untouchable,
     "raising dict": lambda: RaisingDict(a=1),
     "lying mapping": LyingMapping,

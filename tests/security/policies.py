@@ -11,9 +11,8 @@ from durwan.compilation import compile_sources
 from durwan.errors import PolicyError
 from durwan.model.decision import Decision
 from durwan.model.types import TIME_MAX, TIME_MIN
-from durwan.runtime.engine import Compiled
+from durwan.runtime.engine import Compiled, Engine
 from durwan.runtime.key_lookup import prepared
-
 from tests.conformance.evaluators import NOW, PlainMapping, by_reference, engine_of
 
 
@@ -35,7 +34,7 @@ class StrictFunctions:
         """The strict function's decision, and where it gives up, the careful one's."""
         try:
             action, now = request["action"], request.get("now", NOW)
-            if type(request) is dict and type(action) is str and type(now) is int and TIME_MIN <= now <= TIME_MAX:
+            if isinstance(request, dict) and type(action) is str and type(now) is int and TIME_MIN <= now <= TIME_MAX:
                 return self.function(action)(request, now)
         except Exception:  # noqa: BLE001, S110 - as the engine does: whatever it was, it is decided again, carefully
             pass
@@ -50,7 +49,7 @@ class StrictFunctions:
 
 
 @lru_cache(maxsize=32)
-def _evaluators(text: str) -> tuple[Compiled, StrictFunctions, Any]:
+def _evaluators(text: str) -> tuple[Compiled, StrictFunctions, Engine]:
     policy = compiled(text)
     return policy, StrictFunctions(policy), engine_of(policy)
 

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from durwan import Engine
 from durwan.backends.bytecode import Evaluator, emit
 from durwan.compilation import compile_sources
 from durwan.errors import DurwanError, PolicyError
 from durwan.model.decision import Decision
 from durwan.runtime.engine import Compiled
-
 from tests.conformance.evaluators import NOW, by_reference, engine_of
-from tests.security.policies import compiled, decide
+from tests.security.policies import codes_of, compiled, decide
 
 CORPORA = Path(__file__).parents[1] / "corpora"
 STRINGS: list[str] = json.loads((CORPORA / "codegen_strings.json").read_text(encoding="utf-8"))
@@ -52,7 +52,7 @@ def _verified(policy: Compiled, action: str = "a") -> ast.FunctionDef:
     evaluator = Evaluator(policy.program, clock=lambda: NOW)
     evaluator.decide_carefully({"action": action})
     assert evaluator.left_to_reference == 0
-    namespace = evaluator.functions[action].__globals__  # type: ignore[attr-defined]
+    namespace = evaluator.functions[action].__globals__
     tree = ast.parse(namespace["__loader__"].get_source("")).body[0]
     assert isinstance(tree, ast.FunctionDef)
     emit.verify(tree, namespace)
@@ -137,11 +137,11 @@ def test_an_entry_of_a_list_is_itself_or_refused(text: str, canary: Path) -> Non
         .replace("known", "listed"),
         "lists/listed.txt": f"first\n{text}\nlast\n",
     }  # fmt: skip
-    try:
-        engine = Engine.from_sources(files, clock=lambda: NOW)
-    except PolicyError as refused:
-        assert {item.code for item in refused.diagnostics} <= {"P0101", "P0103", "P0112"}
+    refused = codes_of(files)
+    assert set(refused) <= {"P0101", "P0103", "P0112"}
+    if refused:
         return
+    engine = Engine.from_sources(files, clock=lambda: NOW)
     for line in ("first", "last"):
         assert engine.decide({"action": "a", "request": {"symbol": line}}).allowed
     # A `#` at the start of a line or after a blank begins a comment, and a line break makes two lines of one.
@@ -169,8 +169,7 @@ def test_raw_text_is_never_run(text: str, canary: Path) -> None:
     for splice in _SPLICED:
         try:
             policy = compile_sources({"a.policy": splice.format(text)})
-        except PolicyError as refused:
-            assert refused.diagnostics
+        except PolicyError:
             continue
         for action in policy.program.schema.actions:
             _verified(policy, action)
@@ -217,12 +216,12 @@ def test_python_folds_names_and_this_language_has_none_to_fold() -> None:
 def test_no_text_of_a_policy_is_a_name_in_generated_code() -> None:
     """Names of rules, lets, sets, networks and windows are numbered away; of a policy only constants are left."""
     text = (
-        "context risk { score : int }\nscopes { secret_scope }\nset secret_set = { \"b\", \"c\" }\n"
+        'context risk { score : int }\nscopes { secret_scope }\nset secret_set = { "b", "c" }\n'
         'network secret_network = { 10.0.0.0/8 }\nwindow secret_window = mon..fri "UTC"\n'
         "let secret_let = risk.score > 5 and risk.score < 9\nactions { a }\n"
         "allow secret_rule on a when secret_let and request.symbol in secret_set and client.ip in secret_network"
         " and now in secret_window and key.scopes has secret_scope\n"
-        "deny secret_deny on a when secret_let and request.side == \"secret_text\"\n"
+        'deny secret_deny on a when secret_let and request.side == "secret_text"\n'
     )  # fmt: skip
     tree = _verified(compiled(text))
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -248,7 +247,7 @@ _WORST = (
 
 @pytest.mark.parametrize(("pattern", "unit"), _WORST)
 def test_patterns_take_linear_time(pattern: str, unit: str) -> None:
-    """The worst patterns take a hundred thousand characters in milliseconds, and ten times as many in ten times that."""
+    """The worst patterns take a hundred thousand characters in milliseconds, and ten times as many in ten times."""
     policy = f'actions {{ a }}\nallow x on a when request.symbol like "{pattern}"\n'
     engine = engine_of(compiled(policy))
     short, long = (unit * (size // len(unit)) for size in (100_000, 1_000_000))
@@ -281,8 +280,8 @@ def test_patterns_know_only_the_star(pattern: str, text: str, *, matches: bool) 
 
 @pytest.mark.parametrize("role", [b"admin\xff", b"admin", bytearray(b"x"), memoryview(b"x"), 5, None])
 def test_a_subject_that_is_no_text_denies(role: object) -> None:
-    """What is not text, such as the bytes of a header that are no UTF-8, is unknown to a pattern, and so a deny denies."""
-    policy = 'context header { role : string }\nactions { a }\nallow x on a\ndeny d on a when header.role like "admin*"\n'
+    """What is not text, such as bytes of a header that are no UTF-8, is unknown to a pattern, and so a deny denies."""
+    policy = 'context header { role : string }\nactions { a }\nallow x on a\ndeny d when header.role like "admin*"\n'
     decision = decide(policy, {"action": "a", "header": {"role": role}})
     assert (decision.rule, decision.unknowns) == ("d", ("header.role",))
     assert decide(policy, {"action": "a", "header": {"role": "admin\udcff"}}).rule == "d"
@@ -327,7 +326,9 @@ def test_lets_that_would_grow_beyond_bounds_do_not_compile() -> None:
 
 def test_many_rules_for_one_key_each_are_looked_up() -> None:
     """Of two thousand rules that each ask for one key, a decision looks at few."""
-    rules = [f'allow r{number} on a when key.id == "k{number}" and request.weight < {number}' for number in range(2_000)]
+    rules = [
+        f'allow r{number} on a when key.id == "k{number}" and request.weight < {number}' for number in range(2_000)
+    ]
     policy = "actions { a }\n" + "\n".join(rules) + "\n"
     seconds, decision = _slowest(policy, {"action": "a", "key": {"id": "k1999"}, "request": {"weight": 1}})
     assert decision.rule == "r1999"
@@ -345,7 +346,7 @@ def test_many_rules_that_no_index_serves_are_bounded() -> None:
 
 
 def test_a_large_request_costs_what_is_read_of_it() -> None:
-    """A request with a hundred thousand members in a set, and as many names that nobody declared, is decided at once."""
+    """A request with a hundred thousand members in a set, and as many names that nobody declared, is decided soon."""
     policy = 'actions { a }\nallow x on a when key.labels has "last"\n'
     labels = [f"label {number}" for number in range(100_000)]
     request: dict[str, object] = {"action": "a", "key": {"labels": [*labels, "last"], **dict.fromkeys(labels, 1)}}

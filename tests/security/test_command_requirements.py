@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from durwan import Engine, PolicyError
 from durwan.cli.policy_check import main
 from durwan.errors import DurwanError
-
 from tests.conformance.evaluators import engine_of
 from tests.conformance.test_conformance import CASES, HERE, compiled_case, read_case
 from tests.language.literate import Case, read_cases
@@ -152,7 +152,18 @@ def test_nothing_in_a_policy_set_is_run(tmp_path: Path) -> None:
         pytest.skip("policy-check is not installed beside this Python")
     canary = tmp_path / "CANARY"
     hostile = f"open({str(canary)!r}, 'w').close()\n"
-    names = ("yaml", "lark", "pydantic", "json", "sitecustomize", "usercustomize", "conftest", "durwan", "policy", "ast")
+    names = (
+        "yaml",
+        "lark",
+        "pydantic",
+        "json",
+        "sitecustomize",
+        "usercustomize",
+        "conftest",
+        "durwan",
+        "policy",
+        "ast",
+    )
     files = {f"{name}.py": hostile for name in names}
     files |= {"a.policy": "actions { a }\nallow x on a when key.revoked\n", "tests/__init__.py": hostile}
     place = _write(files, tmp_path / "set")
@@ -161,7 +172,9 @@ def test_nothing_in_a_policy_set_is_run(tmp_path: Path) -> None:
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("path", ["../a.policy", "/a.policy", "a/../b.policy", "a\\b.policy", "c:a.policy", ".git/a.policy"])
+@pytest.mark.parametrize(
+    "path", ["../a.policy", "/a.policy", "a/../b.policy", "a\\b.policy", "c:a.policy", ".git/a.policy"]
+)
 def test_a_path_that_leads_elsewhere_is_no_part_of_a_set(path: str) -> None:
     """A file whose path could lead out of the set is refused before it is read."""
     with pytest.raises(DurwanError, match="cannot be part of a policy set"):

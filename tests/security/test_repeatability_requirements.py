@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from durwan import Engine
-from durwan.program import reference
-from durwan.runtime.key_lookup import prepared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from durwan import Engine
+from durwan.program import reference
+from durwan.runtime.key_lookup import prepared
 from tests import differential
 from tests.conformance.evaluators import NOW
 from tests.generators.programs import ACTIONS, generate_program
@@ -101,7 +101,7 @@ def _frozen(value: Any) -> Any:
     """The value with every container in it made unchangeable."""
     match value:
         case dict():
-            return MappingProxyType({key: _frozen(item) for key, item in value.items()})  # pyright: ignore[reportUnknownVariableType]
+            return MappingProxyType({str(key): _frozen(item) for key, item in value.items()})  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         case list():
             return tuple(_frozen(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
         case set():

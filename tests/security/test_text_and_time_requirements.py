@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import unicodedata
 from pathlib import Path
@@ -40,7 +40,9 @@ def test_texts_compare_by_code_point(given: str, other: str) -> None:
             assert decide(text, {"action": action, "v": values}).allowed is same
 
 
-@pytest.mark.parametrize("name", ["\uff41dmin", "\u0430dmin", "adm\u00adin", "caf\u00e9", "k\u212a", "admin\u200b", "Admin"])
+@pytest.mark.parametrize(
+    "name", ["\uff41dmin", "\u0430dmin", "adm\u00adin", "caf\u00e9", "k\u212a", "admin\u200b", "Admin"]
+)
 def test_names_are_ascii(name: str) -> None:
     """A policy whose names have other characters than small ASCII letters, digits and underscores does not compile."""
     assert codes_of({"a.policy": f"actions {{ a }}\nallow {name} on a\n"})
@@ -48,8 +50,10 @@ def test_names_are_ascii(name: str) -> None:
     assert codes_of({"a.policy": f"context v {{ {name} : int }}\nactions {{ a }}\nallow x on a\n"})
 
 
-@pytest.mark.parametrize("hidden", ["\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\x00", "\x07", "\x1b", "\x85", "\x9b"])
-@pytest.mark.parametrize("place", ['# {}\nallow x on a\n', 'allow x on a because "{}"\n', "allow x on a{}\n"])
+@pytest.mark.parametrize(
+    "hidden", ["\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\x00", "\x07", "\x1b", "\x85", "\x9b"]
+)
+@pytest.mark.parametrize("place", ["# {}\nallow x on a\n", 'allow x on a because "{}"\n', "allow x on a{}\n"])
 def test_what_a_reviewer_cannot_see_is_refused(place: str, hidden: str) -> None:
     """A bidirectional control, a zero-width character or a control anywhere in a file is an error."""
     assert "P0103" in codes_of({"a.policy": "actions { a }\n" + place.format(hidden)})
@@ -67,7 +71,7 @@ _TIMES = "context v { at : time }\nactions { readable before }\nallow r on reada
         "2026-02-29T09:00:00Z", "2026-03-02T09:60:00Z", "2026-03-02T09:00:00+24:00", "2026-03-02T09:00:00 Z",
         "2026-03-02T09:00:00Z\n", "2026-3-2T09:00:00Z", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "now", "",
         "20260302T090000Z", "2026-W10-1T09:00:00Z", "2026-03-02T09:00:00.Z", "1772442000000", 1772442000000.0, True,
-        datetime.datetime(2026, 3, 2, 9), datetime.date(2026, 3, 2), None, "\u0662026-03-02T09:00:00Z",  # noqa: DTZ001
+        dt.datetime(2026, 3, 2, 9), dt.date(2026, 3, 2), None, "\u0662026-03-02T09:00:00Z",  # noqa: DTZ001
         "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", 253402300800000, -62135596800001,
     ],
 )  # fmt: skip
@@ -78,7 +82,9 @@ def test_what_is_no_instant_is_unknown(moment: object) -> None:
         assert decide(_TIMES, {"action": "readable", "v": {"at": NOW}, "now": moment}).code == "invalid_now"
 
 
-@pytest.mark.parametrize("literal", ["2016-12-31T23:59:60Z", "2026-03-02T24:00Z", "2026-03-02T09:00", "2026-02-29T09:00Z"])
+@pytest.mark.parametrize(
+    "literal", ["2016-12-31T23:59:60Z", "2026-03-02T24:00Z", "2026-03-02T09:00", "2026-02-29T09:00Z"]
+)
 def test_what_is_no_instant_does_not_compile(literal: str) -> None:
     """The same forms are mistakes in a policy."""
     assert codes_of({"a.policy": f"actions {{ a }}\nallow x on a when now < {literal}\n"})
@@ -98,14 +104,14 @@ _TIME_CASES = json.loads((CORPORA / "time_cases.json").read_text(encoding="utf-8
 
 @pytest.mark.parametrize("case", _TIME_CASES, ids=[f"{each['tz']} {each['local']}" for each in _TIME_CASES])
 def test_a_window_of_one_wall_clock_minute(case: dict[str, Any]) -> None:
-    """A window holds the instants at which the wall clock shows its times, twice where they are twice, never in a gap."""
-    local = datetime.datetime.fromisoformat(case["local"])
+    """A window holds the instants at which the wall clock shows its times, twice where they are twice, not in a gap."""
+    local = dt.datetime.fromisoformat(case["local"])
     if local.second:
         local = local.replace(second=0)
-    until = local + datetime.timedelta(minutes=1)
+    until = local + dt.timedelta(minutes=1)
     clock = f"{local:%H:%M}..{until:%H:%M}" if until.date() == local.date() else f"{local:%H:%M}..24:00"
     # With its weekday, so that the day that Samoa skipped is not taken for the one after it.
     day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[local.weekday()]
     text = f'window w = {day} {clock} "{case["tz"]}"\nactions {{ a }}\nallow x on a when now in w\n'
-    moment = datetime.datetime.fromisoformat(case["utc"])
+    moment = dt.datetime.fromisoformat(case["utc"])
     assert decide(text, {"action": "a", "now": moment.isoformat()}).allowed is case["exists"]

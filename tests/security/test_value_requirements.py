@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import fractions
 import json
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from durwan.workshop.request_text import RequestTextError, read_json
 
+from durwan.workshop.request_text import RequestTextError, read_json
 from tests.security.hostile import Agreeable, AgreeableInt, AgreeableSet, AgreeableText
 from tests.security.policies import codes_of, decide
 
@@ -25,7 +25,7 @@ CORPORA = Path(__file__).parents[1] / "corpora"
 # --------------------------------------------------------------------------------- R5, the corpus crossed with itself
 
 _NAMES = {
-    "decimal": decimal, "fractions": fractions, "datetime": datetime, "float": float, "type": type, "str": str,
+    "decimal": decimal, "fractions": fractions, "datetime": dt, "float": float, "type": type, "str": str,
     "object": object, "set": set, "complex": complex,
 }  # fmt: skip
 # The first entry of the corpus is a note.
@@ -65,7 +65,7 @@ def _decimal(raw: object) -> Fraction | None:
 
 
 def _time(raw: object) -> int | None:
-    if type(raw) is datetime.datetime and raw.tzinfo is not None:
+    if type(raw) is dt.datetime and raw.tzinfo is not None:
         return int(raw.timestamp()) * 1000
     return raw if type(raw) is int and abs(raw) < 10**13 else None
 
@@ -127,7 +127,7 @@ def test_comparisons_of_the_corpus(kind: str) -> None:
                 assert found is expected, (symbol, repr(left)[:40], repr(right)[:40])
 
 
-_UNARY = {
+_UNARY: dict[str, list[tuple[str, Callable[[Any], bool]]]] = {
     "string": [
         ('v.left in { "", "false", "admin\\n" }', lambda raw: raw in ("", "false", "admin\n")),
         ('v.left not in { "", "false", "admin\\n" }', lambda raw: raw not in ("", "false", "admin\n")),
@@ -154,7 +154,7 @@ _UNARY = {
 def test_tests_of_the_corpus(kind: str) -> None:
     """Membership, patterns, networks and conditions are asked of every value, and answer for exact types alone."""
     read, _ = _KINDS[kind]
-    tests: list[tuple[str, Callable[[Any], bool]]] = _UNARY[kind]  # type: ignore[assignment]
+    tests = _UNARY[kind]
     text = _policy(kind, [test for test, _ in tests])
     for value in VALUES:
         known = read(value)
@@ -175,7 +175,8 @@ def test_what_is_known_of_the_corpus(kind: str) -> None:
 
 def test_members_of_the_corpus() -> None:
     """A set holds a value only where all members, and the value, are exactly of its type."""
-    text = "context v { held : set of string  one : string }\nactions { t0 }\n" + (
+    text = (
+        "context v { held : set of string  one : string }\nactions { t0 }\n"
         "allow true0 on t0 when v.held has v.one\nshadow deny not_false0 on t0 when v.held has v.one\n"
     )
     for held in VALUES:
@@ -191,8 +192,8 @@ def test_members_of_the_corpus() -> None:
         "1 == true", '"1" == 1', "key.revoked == 1", 'key.revoked == "true"', 'request.weight == "1"',
         "request.weight == true", "request.symbol == 1", "request.symbol == true", "request.weight",
         "request.symbol", "not request.weight", "request.weight and key.revoked", "key.created == 5m",
-        "client.ip == \"10.0.0.1\"", "now == 1772442000000", 'request.symbol < "b"', "key.revoked < true",
-        'request.symbol in { 1 }', "key.symbols has 1", "client.ip < 10.0.0.1", 'request.weight like "1*"',
+        'client.ip == "10.0.0.1"', "now == 1772442000000", 'request.symbol < "b"', "key.revoked < true",
+        "request.symbol in { 1 }", "key.symbols has 1", "client.ip < 10.0.0.1", 'request.weight like "1*"',
         'request.symbol + "a" == "b"', "request.weight default true == 1", "key.scopes == key.symbols",
     ],
 )  # fmt: skip
@@ -225,7 +226,8 @@ def test_objects_that_agree_with_everything_are_unknown() -> None:
 
 _NOT_FINITE: list[Any] = [
     math.nan, math.inf, -math.inf, Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("-Infinity"),
-    json.loads("NaN"), json.loads("1e309"), json.loads("-Infinity"), "NaN", "Infinity", "1e309", 10**400, Decimal("1e400"),
+    json.loads("NaN"), json.loads("1e309"), json.loads("-Infinity"), "NaN", "Infinity", "1e309", 10**400,
+    Decimal("1e400"),
 ]  # fmt: skip
 
 
@@ -311,7 +313,9 @@ def test_what_only_looks_like_a_number_is_none(text: str) -> None:
         assert not decide(_NUMBERS + condition, {"action": "a", "v": {name: text}}).allowed
 
 
-@pytest.mark.parametrize("literal", ["\u0661\u0662", "012", "1__0", "_1", "1_", "0x10", "1e3", "9223372036854775808", ".5"])
+@pytest.mark.parametrize(
+    "literal", ["\u0661\u0662", "012", "1__0", "_1", "1_", "0x10", "1e3", "9223372036854775808", ".5"]
+)
 def test_what_only_looks_like_a_literal_is_none(literal: str) -> None:
     """A policy with a number in another form does not compile."""
     assert codes_of({"a.policy": f"{_NUMBERS}v.count == {literal}\n"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from durwan.diagnostics import Diagnostic, Source, Span
@@ -14,6 +15,9 @@ from durwan.language.suggestions import Suggestions
 _WORD = re.compile(r"[^\W\d]\w*")
 _WORDLIKE = re.compile(r"\w[\w.]*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*", re.ASCII)
+
+# More than any number has, and few enough to be cheap to read.
+_MOST_DIGITS = 40
 
 # How other languages write it.
 _FOREIGN = {
@@ -95,9 +99,12 @@ class Spelling:
         if "NAME" in expected and token.text in RESERVED:
             yield token._replace(kind="NAME"), mistakes.reserved_word(span)
         if token.kind == "OTHER" and _WORDLIKE.fullmatch(token.text):
-            kind = "PATH" if "." in token.text else "NAME"
-            if kind in expected:
-                yield token._replace(kind=kind), self.unreadable(token)
+            if token.text[0].isdecimal():
+                read = Token("INT_LITERAL", "0", token.start, token.end)
+            else:
+                read = token._replace(kind="PATH" if "." in token.text else "NAME")
+            if read.kind in expected:
+                yield read, self.unreadable(token)
 
     def is_misspelt(self, token: Token, expected: set[str]) -> bool:
         """Whether a word or sign is probably one that is expected, written wrongly."""
@@ -133,6 +140,11 @@ class Spelling:
         span = Span(self._source, token.start, token.end)
         if token.text.startswith("'"):
             return mistakes.single_quotes(span)
+        if token.text[0].isdecimal():
+            # Digits of another script; those of ASCII are scanned as numbers.
+            digits = [str(unicodedata.digit(digit, "")) for digit in token.text[:_MOST_DIGITS]]
+            known = all(digits) and len(digits) == len(token.text)
+            return mistakes.malformed_number(span, str(int("".join(digits))) if known else None)
         if _WORDLIKE.fullmatch(token.text):
             right = token.text.lower()
             return mistakes.malformed_name(span, right if _NAME.fullmatch(right) else None)

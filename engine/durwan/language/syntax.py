@@ -59,7 +59,7 @@ class Number(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class String(Node):
-    """`"..."`, escapes read. In a `like` pattern `\\*` is kept as the two characters backslash, star."""
+    r"""`"..."`, escapes read. In a `like` pattern `\*` is kept as the two characters backslash, star."""
 
     value: str
 
@@ -191,21 +191,7 @@ class Group(Node):
     inner: Expression
 
 
-Expression = (
-    Literal_
-    | Name
-    | And
-    | Or
-    | Not
-    | Comparison
-    | Arithmetic
-    | In
-    | Has
-    | Like
-    | Known
-    | Default
-    | Group
-)
+Expression = Literal_ | Name | And | Or | Not | Comparison | Arithmetic | In | Has | Like | Known | Default | Group
 
 
 # ---------------------------------------------------------------- declarations

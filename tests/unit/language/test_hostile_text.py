@@ -35,6 +35,7 @@ HOSTILE: dict[str, tuple[str, list[str]]] = {
     "one word": ("'a' * MEBIBYTE", ["P0131"]),
     "one path": ("'let a = ' + 'a.' * (MEBIBYTE // 2 - 20)", ["P0105"]),
     "digits": ("'let a = ' + '1' * (MEBIBYTE - 20)", ["P0114"]),
+    "digits of another script": ("'let a = ' + '\\u0661' * 500_000", ["P0113"]),
     "negative digits": ("'let a = -' + '1' * (MEBIBYTE - 20)", ["P0114"]),
     "fraction": ("'let a = 0.' + '1' * (MEBIBYTE - 20)", ["P0115"]),
     "points": ("'let a = ' + '1.' * (MEBIBYTE // 2 - 20)", ["P0123"]),

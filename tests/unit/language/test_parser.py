@@ -9,7 +9,6 @@ import pytest
 from durwan.diagnostics import Source
 from durwan.language import syntax
 from durwan.language.parser import parse
-from durwan.language.prelude import prelude
 from durwan.model.address import AddressRange, network_range
 from tests.meaning import meaning
 
@@ -390,25 +389,3 @@ def test_empty_texts() -> None:
     for text in ("", "\n", " \t\r\n", "# a comment", "# one\n\n# two\n"):
         module, mistakes = parse(Source("a.policy", text))
         assert (module.declarations, mistakes) == ((), [])
-
-
-def test_prelude() -> None:
-    """The contexts that every gateway has, with the attributes of the language page."""
-    contexts = [each for each in prelude().declarations if isinstance(each, syntax.ContextDeclaration)]
-    assert len(contexts) == len(prelude().declarations)
-    attributes = {
-        context.name.text: " ".join(name.text for each in context.attributes for name in each.names)
-        for context in contexts
-    }
-    assert attributes == {
-        "key": (
-            "id account subaccount environment owner scopes networks symbols labels created rotated expires last_used"
-            " not_before revoked"
-        ),
-        "client": "ip country asn user_agent tls_fingerprint",
-        "session": "id kind started last_seen mfa_at mfa_methods",
-        "token": "issuer subject kind audience scopes issued expires",
-        "gateway": "environment venue node",
-        "request": "method path symbol side currency address client_id timestamp notional quantity price weight",
-        "approvals": "by",
-    }

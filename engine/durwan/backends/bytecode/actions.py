@@ -22,8 +22,9 @@ from typing import Any
 
 from durwan.backends.bytecode import emit
 from durwan.backends.bytecode.conditions import Conditions
-from durwan.backends.bytecode.frame import FIRST_EDGE, NOTHING_READ, Frame, Shared, State
+from durwan.backends.bytecode.frame import Frame, Shared
 from durwan.backends.bytecode.operands import definite
+from durwan.backends.bytecode.states import FIRST_EDGE, NOTHING_READ, State
 from durwan.backends.bytecode.value_tests import asks_for_members
 from durwan.model import types
 from durwan.model.decision import NEVER, Decision

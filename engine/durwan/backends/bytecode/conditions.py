@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from durwan.backends.bytecode import emit
-from durwan.backends.bytecode.frame import Code, State, all_of, any_of, opposite
+from durwan.backends.bytecode.states import Code, State, all_of, any_of, opposite
 from durwan.backends.bytecode.time_tests import TimeTests
 from durwan.backends.bytecode.value_tests import not_a_condition
 from durwan.program import nodes

@@ -18,9 +18,10 @@ from typing import Any
 from durwan.backends.bytecode import emit
 from durwan.backends.bytecode.actions import ActionWriter, Answers, Decide
 from durwan.backends.bytecode.addresses import AddressTable
-from durwan.backends.bytecode.frame import NOTHING_READ, Frame, Shared
+from durwan.backends.bytecode.frame import Frame, Shared
 from durwan.backends.bytecode.index import Index, index_of
 from durwan.backends.bytecode.moving import Movement
+from durwan.backends.bytecode.states import NOTHING_READ
 from durwan.backends.bytecode.stretches import Stretches
 from durwan.model.address import NetworkSet
 from durwan.model.decision import NEVER, Deadlines, Decision, Outcome

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from durwan.backends.bytecode import emit
-from durwan.backends.bytecode.frame import Code, Frame, State, all_of, always, known
+from durwan.backends.bytecode.frame import Frame
+from durwan.backends.bytecode.states import Code, State, all_of, always, known
 from durwan.model import types
 from durwan.program import nodes
 from durwan.program.nodes import Expression

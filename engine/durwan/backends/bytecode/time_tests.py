@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from durwan.backends.bytecode import emit
-from durwan.backends.bytecode.frame import FIRST_EDGE, Code, State, all_of
 from durwan.backends.bytecode.moving import Moving
+from durwan.backends.bytecode.states import FIRST_EDGE, Code, State, all_of
 from durwan.backends.bytecode.stretches import SHIFT
 from durwan.backends.bytecode.value_tests import ValueTests
 from durwan.program import nodes

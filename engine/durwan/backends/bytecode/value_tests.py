@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable
 
 from durwan.backends.bytecode import emit
-from durwan.backends.bytecode.frame import Code, State, all_of, always
 from durwan.backends.bytecode.operands import Operands
+from durwan.backends.bytecode.states import Code, State, all_of, always
 from durwan.model import types
 from durwan.model.address import NetworkSet
 from durwan.program import nodes
