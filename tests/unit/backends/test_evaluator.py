@@ -100,8 +100,8 @@ def test_rules_that_differ_in_one_value_share_their_code() -> None:
             address = f"10.{other // 250}.{other % 250}.7"
             request = {"action": "a", "key": {"id": f"k{index}"}, "client": {"ip": address, "country": "GB"}}
             assert engine.decide(request).allowed == (index == other)
-    evaluator = engine._policy.evaluator  # noqa: SLF001 - whether code is shared shows only inside
-    assert len(evaluator._codes) <= 6  # noqa: SLF001
+    evaluator = engine._policy.evaluator  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - it shows only inside
+    assert len(evaluator._codes) <= 6  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 
 def test_an_unknown_key_still_meets_every_deny_that_it_might() -> None:
