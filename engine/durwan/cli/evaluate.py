@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from durwan.cli import arguments as options
 from durwan.cli.exits import FINDINGS, GOOD, UsageError
@@ -19,6 +19,7 @@ from durwan.workshop.request_text import read_requests
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from durwan.cli.output import Output
     from durwan.model.decision import Decision
@@ -54,7 +55,10 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         fields: dict[str, Any] = {"decisions": [each.as_dict() for each in decisions]}
         output.write_json(fields if in_array else decisions[0].as_dict(), engine.revision)
     else:
-        output.write("\n".join(_drawn(decision, output) for decision in decisions))
+        pairs = zip(requests, decisions, strict=True)
+        output.write(
+            "\n".join(_drawn(decision, output, _subject(request) if in_array else "") for request, decision in pairs)
+        )
     refused = any(not decision.allowed for decision in decisions)
     return FINDINGS if arguments.fail_on is not None and refused else GOOD
 
@@ -68,10 +72,22 @@ def _read(name: str) -> bytes:
         raise UsageError(f"the request {name} cannot be read: {error.strerror}") from None
 
 
-def _drawn(decision: Decision, output: Output) -> str:
+def _subject(request: Mapping[str, Any]) -> str:
+    """What a request is about, so that one of many can be told: its action, its key and where it comes from."""
+    key, client = request.get("key"), request.get("client")
+    key_id = cast("dict[str, Any]", key).get("id") if isinstance(key, dict) else key
+    address = cast("dict[str, Any]", client).get("ip") if isinstance(client, dict) else None
+    parts = [str(request.get("action"))]
+    parts += [f"key {key_id}"] if key_id is not None else []
+    parts += [f"from {address}"] if address is not None else []
+    return ", ".join(parts)
+
+
+def _drawn(decision: Decision, output: Output, subject: str) -> str:
     """The decision, a line for what was decided and one for each field that says something."""
     until = decision.valid_until
     fields = {
+        "request": subject,
         "rule": decision.rule or "none",
         "reason": decision.reason,
         "obligations": _listed(decision.as_dict()["obligations"]),

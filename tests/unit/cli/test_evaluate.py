@@ -88,7 +88,9 @@ def test_several_requests(call: Call, directory: Path, request_file: Path) -> No
     found = call("eval", directory, "-r", request_file, "-f", "json").json
     assert [each["code"] for each in found["decisions"]] == ["allowed", "unknown_action"]
     assert found["revision"] == found["decisions"][0]["revision"]
-    assert len(call("eval", directory, "-r", request_file).out.split("\n\n")) == 2
+    drawn = call("eval", directory, "-r", request_file).out.split("\n\n")
+    subject = f"  request      {one['action']}, key {one['key']['id']}, from {one['client']['ip']}"
+    assert [each.splitlines()[1] for each in drawn] == [subject, "  request      nothing"]
 
 
 def test_standard_input(call: Call, directory: Path, request_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
