@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 import time
 import timeit
 from collections.abc import Callable
@@ -198,12 +200,19 @@ def test_a_name_of_a_file_or_a_set_is_never_run(text: str, canary: Path) -> None
 
 def test_looking_at_generated_code_changes_nothing() -> None:
     """After the code of an action was shown to somebody, code is still written, and decides as before."""
-    policy = compiled('actions { a }\nallow x on a when (request.side default "z") == request.symbol\n')
-    evaluator = Evaluator(policy.program, clock=lambda: NOW)
-    assert evaluator.source("a")
-    assert evaluator.decide_carefully({"action": "a", "request": {"symbol": "z"}}).allowed
-    assert set(evaluator.functions) == {"a"}
-    assert evaluator.left_to_reference == 0
+    # In a process of its own: trees that are spoilt by looking at them spoil all that is written later.
+    script = (
+        "from durwan.backends.bytecode import Evaluator\n"
+        "from durwan.compilation import compile_sources\n"
+        "text = 'actions { a } allow x on a when (request.side default \"z\") == request.symbol'\n"
+        "evaluator = Evaluator(compile_sources({'a.policy': text}).program, clock=lambda: 0)\n"
+        "assert evaluator.source('a')\n"
+        "assert evaluator.decide_carefully({'action': 'a', 'request': {'symbol': 'z'}}).allowed\n"
+        "assert set(evaluator.functions) == {'a'}, 'no code was written'\n"
+        "assert evaluator.left_to_reference == 0\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_python_folds_names_and_this_language_has_none_to_fold() -> None:

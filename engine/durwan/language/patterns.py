@@ -7,6 +7,8 @@ from durwan.language.mistakes import names
 from durwan.language.syntax import Pattern
 from durwan.language.vocabulary import Vocabulary
 
+_MOST_GROUPS = 32
+
 
 class Patterns:
     """Expands patterns; those that match nothing go to `report`. The same list of patterns costs once."""
@@ -17,9 +19,14 @@ class Patterns:
         self.all = tuple(sorted(vocabulary.actions))
         self._below: dict[str, list[str]] = {}
         for action in self.all:
-            parts = action.split(".")
-            for end in range(1, len(parts)):
-                self._below.setdefault(".".join(parts[:end]), []).append(action)
+            # An action of more parts than anyone writes is a group at its first ones only: the prefixes of a name take
+            # room that grows with the square of its length.
+            end = action.find(".")
+            for _ in range(_MOST_GROUPS):
+                if end < 0:
+                    break
+                self._below.setdefault(action[:end], []).append(action)
+                end = action.find(".", end + 1)
         self._expanded: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def expand(self, patterns: tuple[Pattern, ...]) -> tuple[str, ...] | None:

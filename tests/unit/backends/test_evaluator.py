@@ -155,3 +155,16 @@ def test_a_collection_is_no_condition() -> None:
         rules = (replace(program.rules[0], body=Body(when=expression)),)
         with pytest.raises(TypeError, match="is no condition"):
             Evaluator(replace(program, rules=rules), clock=lambda: NOW).source("a")
+
+
+def test_what_cannot_be_written_is_left_to_the_reference_once_and_for_all() -> None:
+    """A defect of the generator costs speed, not decisions, and is met once, not at every request."""
+    program = Engine.from_sources({"a.policy": many_keys(1)}).compiled.program
+    address = nodes.Attribute(path="client.ip", type=types.Address())
+    odd = nodes.Operation(operator="no such operator", operands=(address,), type=types.Bool())
+    rules = (replace(program.rules[0], body=Body(when=nodes.Or(operands=(odd, nodes.TRUE)))),)
+    evaluator = Evaluator(replace(program, rules=rules), clock=lambda: NOW)
+    for index in range(3):
+        decision = evaluator.decide_carefully({"action": "a"})
+        assert decision.allowed
+        assert evaluator.left_to_reference == index + 1

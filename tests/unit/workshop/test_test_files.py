@@ -245,6 +245,19 @@ def test_too_large_matrix() -> None:
     assert suite_of(text).cases == ()
 
 
+def test_fixtures_and_cases_are_named_once_and_for_a_use() -> None:
+    """A fixture that is shared already, one that no case uses, and a case named like another are told apart."""
+    suite = suite_of({
+        "tests/fixtures.yaml": "fixtures: { shared: {} }\n",
+        "tests/a.yaml": "fixtures: { shared: {}, idle: {} }\ncases: [{ name: x, with: [shared], expect: deny }]\n",
+        "tests/b.yaml": "cases: [{ name: x, expect: deny }, { name: x, expect: deny }]\n",
+    })  # fmt: skip
+    found = {each.code: (each.severity, each.span.source.path, each.span.text) for each in suite.diagnostics}
+    assert found["P0806"] == ("error", "tests/a.yaml", "shared")
+    assert found["P0807"] == ("warning", "tests/a.yaml", "idle")
+    assert found["P0809"] == ("error", "tests/b.yaml", "x")
+
+
 def test_all_mistakes_in_one_run() -> None:
     """Every mistake of every file is reported, in source order; what is right makes cases all the same."""
     suite = suite_of({

@@ -205,9 +205,7 @@ def load(tree: ast.FunctionDef, title: str, bound: Mapping[str, Any]) -> Callabl
     Its file name is unique and known to `linecache`, so that a traceback shows the generated line.
     """
     verify(tree, bound)
-    for line, statement in enumerate(_statements(tree), start=1):
-        for node in _nodes_of(statement):
-            node.lineno, node.col_offset = line, 0  # type: ignore[attr-defined]
+    _place(tree)
     # Not in angle brackets: linecache asks no loader about those.
     filename = f"durwan generated {title} #{next(_numbers)}"
     module = ast.Module([tree], [])
@@ -216,6 +214,23 @@ def load(tree: ast.FunctionDef, title: str, bound: Mapping[str, Any]) -> Callabl
     exec(compile(module, filename, "exec"), namespace)  # noqa: S102 - the tree is ours, and verified
     function: Callable[..., Any] = namespace["decide"]
     return function
+
+
+def text_of(tree: ast.FunctionDef) -> str:
+    """The tree as Python text, each statement on one line."""
+    _place(tree)
+    return ast.unparse(tree)
+
+
+def _place(tree: ast.FunctionDef) -> None:
+    """Gives each statement, and all nodes in it, the number of the line on which it is printed.
+
+    Trees share nodes, such as `True`. So ends are never set: an end left over from another place could lie before the
+    line, and the compiler refuses such a node.
+    """
+    for line, statement in enumerate(_statements(tree), start=1):
+        for node in _nodes_of(statement):
+            node.lineno, node.col_offset = line, 0  # type: ignore[attr-defined]
 
 
 class _Listing:

@@ -121,16 +121,23 @@ class Evaluator:
         """The generated Python that decides an action, for people to read."""
         rules = [rule for rule in self._by_action[action] if not rule.shadow]
         tree, _ = self._writer(strict=True).write(rules)
-        return ast.unparse(ast.fix_missing_locations(tree))
+        return emit.text_of(tree)
 
     def _write(self, action: str) -> None:
         """Makes the two functions of an action.
 
         Two threads may do so at once: they make functions of the same meaning, and the last one stays.
         """
-        strict = self._function(action, strict=True)
+        try:
+            strict, careful = self._function(action, strict=True), self._function(action, strict=False)
+        except Exception:  # noqa: BLE001 - a defect of the generator, which must not be met again at every request
+            strict = careful = self._refer
         self._strict[action] = self.functions[action] = strict
-        self._careful[action] = self._function(action, strict=False)
+        self._careful[action] = careful
+
+    def _refer(self, request: Mapping[str, Any], now: int) -> Decision:
+        """Decides an action whose functions could not be written: slowly, and rightly."""
+        return self._decide_by_reference({**request, "now": now})
 
     def _function(self, action: str, *, strict: bool) -> Decide:
         rules = self._by_action[action]
