@@ -115,6 +115,16 @@ def test_an_unknown_key_still_meets_every_deny_that_it_might() -> None:
     assert stranger.code == "no_rule_allows"
 
 
+def test_a_rule_with_two_comparisons_of_one_attribute_keeps_the_other() -> None:
+    """The index decides one of them; a rule that can never apply is not made to by that."""
+    lines = [f'allow r{index} on a when key.id == "k{index}" and client.country == "GB"' for index in range(10)]
+    lines += ['allow never on a when key.id == "x" and key.id in { "y", "k1" }']
+    engine = Engine.from_sources({"a.policy": "actions { a }\n" + "\n".join(lines)}, clock=lambda: NOW)
+    for key, country, allowed in (("x", "FR", False), ("y", "FR", False), ("k1", "FR", False), ("k1", "GB", True)):
+        decision = engine.decide({"action": "a", "key": {"id": key}, "client": {"country": country}})
+        assert decision.allowed is allowed, key
+
+
 def test_few_rules_are_not_indexed() -> None:
     """Below a handful of rules one function that tries them all is as fast."""
     engine = Engine.from_sources({"a.policy": many_keys(5)}, clock=lambda: NOW)

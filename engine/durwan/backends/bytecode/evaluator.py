@@ -172,7 +172,7 @@ class Evaluator:
         entries: dict[str, Any] = {}
 
         def first_time(request: Mapping[str, Any], now: int, value: str) -> Decision:
-            entry = entries[value] = self._template(index.by_value[value], title, strict=strict)
+            entry = entries[value] = self._template(index.rules_for(value), title, strict=strict)
             decision: Decision = entry[0](request, now, entry[1])
             return decision
 

@@ -9,7 +9,7 @@ deny: it is decided by the rules of all values.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from durwan.model import types
@@ -27,8 +27,8 @@ _SMALL_SET = 16
 class Index:
     """The rules of one action by the value of `attribute`.
 
-    `by_value` holds, for each value, its rules and the general ones in source order, their comparison with the
-    attribute already decided; `others` are the rules for every other value; `all` are the rules as they were.
+    `by_value` holds, for each value, the rules that name it, their comparison with the attribute already decided;
+    `others` are those that name none, which concern every value; `all` are the rules as they were.
     """
 
     attribute: nodes.Attribute
@@ -36,49 +36,53 @@ class Index:
     others: list[Rule]
     all: Sequence[Rule]
 
+    def rules_for(self, value: str) -> list[Rule]:
+        """The rules that concern a request with this value, in source order."""
+        return sorted([*self.by_value[value], *self.others], key=lambda rule: rule.order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Equality:
+    """A conjunct of a rule's `when`, by its position, that is true exactly where the attribute has one of the values."""
+
+    position: int
+    attribute: nodes.Attribute
+    values: frozenset[str]
+
 
 def index_of(rules: Sequence[Rule]) -> Index | None:
     """The index worth having for these rules, or None."""
-    tests = {rule.order: list(_equalities(rule)) for rule in rules}
-    uses = Counter(path for found in tests.values() for path in {attribute.path for attribute, _ in found})
+    # Of several comparisons with one attribute the first is taken, here and wherever it falls away: the others stay.
+    firsts = {rule.order: {each.attribute.path: each for each in reversed(_equalities(rule))} for rule in rules}
+    uses = Counter(path for found in firsts.values() for path in found)
     if not uses:
         return None
     path, count = max(uses.items(), key=lambda entry: (entry[1], entry[0]))
     if count < _WORTHWHILE:
         return None
-    values = {
-        rule.order: (attribute, wanted)
-        for rule in rules
-        for attribute, wanted in tests[rule.order]
-        if attribute.path == path
-    }
-    attribute = next(iter(values.values()))[0]
-    by_value: dict[str, list[Rule]] = {value: [] for _, wanted in values.values() for value in wanted}
-    general: list[Rule] = []
-    placed: list[tuple[Rule, frozenset[str] | None]] = []
+    by_value: dict[str, list[Rule]] = {}
+    others: list[Rule] = []
+    attribute: nodes.Attribute | None = None
     for rule in rules:
-        wanted = values[rule.order][1] if rule.order in values else None
-        placed.append((rule, wanted))
-        if wanted is None:
-            general.append(rule)
-    for rule, wanted in placed:
-        for value in wanted or ():
-            by_value[value].append(_decided(rule, path))
-    for value, own in by_value.items():
-        by_value[value] = sorted([*own, *general], key=lambda rule: rule.order)
-    return Index(attribute, by_value, general, rules)
+        equality = firsts[rule.order].get(path)
+        if equality is None:
+            others.append(rule)
+            continue
+        attribute = equality.attribute
+        decided = _without(rule, equality.position)
+        for value in equality.values:
+            by_value.setdefault(value, []).append(decided)
+    return None if attribute is None else Index(attribute, by_value, others, rules)
 
 
 def _conjuncts(expression: Expression) -> tuple[Expression, ...]:
     return expression.operands if isinstance(expression, nodes.And) else (expression,)
 
 
-def _equalities(rule: Rule) -> Iterator[tuple[nodes.Attribute, frozenset[str]]]:
-    """The comparisons that must not be false for the rule to matter: an attribute, and the texts it may equal."""
-    for conjunct in _conjuncts(rule.body.when):
-        found = _equality(conjunct)
-        if found is not None:
-            yield found
+def _equalities(rule: Rule) -> list[_Equality]:
+    """The comparisons that must not be false for the rule to matter."""
+    found = ((position, _equality(each)) for position, each in enumerate(_conjuncts(rule.body.when)))
+    return [_Equality(position, *equality) for position, equality in found if equality is not None]
 
 
 def _equality(expression: Expression) -> tuple[nodes.Attribute, frozenset[str]] | None:
@@ -103,10 +107,9 @@ def _equality(expression: Expression) -> tuple[nodes.Attribute, frozenset[str]] 
             return None
 
 
-def _decided(rule: Rule, path: str) -> Rule:
-    """The rule for a request whose `path` has one of the wanted values: the comparison is true and falls away."""
+def _without(rule: Rule, position: int) -> Rule:
+    """The rule where the conjunct at this position is true, and so falls away."""
     conjuncts = _conjuncts(rule.body.when)
-    index = next(i for i, each in enumerate(conjuncts) if (found := _equality(each)) and found[0].path == path)
-    rest = conjuncts[:index] + conjuncts[index + 1 :]
+    rest = conjuncts[:position] + conjuncts[position + 1 :]
     when = nodes.And(operands=rest) if len(rest) > 1 else rest[0] if rest else nodes.TRUE
     return replace(rule, body=replace(rule.body, when=when))
