@@ -43,7 +43,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class _Equality:
-    """A conjunct of a rule's `when`, by its position, that is true exactly where the attribute has one of the values."""
+    """A conjunct of a `when`, by its position, that is true exactly where the attribute has one of the values."""
 
     position: int
     attribute: nodes.Attribute
