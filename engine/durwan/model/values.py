@@ -281,7 +281,7 @@ def reader(declared: types.Type) -> Callable[[object], Any]:  # noqa: PLR0911, C
             return read_duration
         case types.SetOf(types.String(None) | types.Scope()):
             return read_string_set
-        case types.SetOf(element):
+        case types.SetOf(element):  # pragma: no branch - every type has its case
             return _members(reader(element))
 
 

@@ -177,7 +177,7 @@ def _tzif_of_package(name: str) -> bytes | None:
 def _names_of_package() -> frozenset[str]:
     try:
         return frozenset(files("tzdata").joinpath("zones").read_text("ascii").split())
-    except ModuleNotFoundError:
+    except ModuleNotFoundError:  # pragma: no cover - the tests install it
         return frozenset()
 
 

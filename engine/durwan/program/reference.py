@@ -89,7 +89,7 @@ class Evaluation:
                 return _junction([self.read(operand) for operand in operands], decisive=False)
             case nodes.Or(operands=operands):
                 return _junction([self.read(operand) for operand in operands], decisive=True)
-            case nodes.Not(operand=operand):
+            case nodes.Not(operand=operand):  # pragma: no branch - every kind has its case
                 return _negation(self.read(operand))
 
     def body(self, body: Body) -> Reading:

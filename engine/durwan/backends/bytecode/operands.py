@@ -77,7 +77,7 @@ class Operands(ABC):
 
         return (partial(step, operand) for operand in operands)
 
-    def _operand(self, expression: Expression, state: State) -> tuple[Code, ast.expr]:  # noqa: PLR0911, C901
+    def _operand(self, expression: Expression, state: State) -> tuple[Code, ast.expr]:
         """The condition that an operand is known, and its value where it is."""
         match expression:
             case (
@@ -94,15 +94,9 @@ class Operands(ABC):
                 return always(state), self._frame.constants.bind(members)
             case nodes.NamedSet(name=name):
                 return always(state), self._frame.constants.bind(self._program.sets[name])
-            case nodes.LiteralNetwork(value=network):
-                return always(state), self._frame.constants.bind(network)
-            case nodes.NamedNetwork(name=name):
-                return always(state), self._frame.constants.bind(self._program.networks[name])
             case nodes.NamedWindow(name=name):
                 # Not `at`, which keeps edges: a client that chooses the instant could make it compute them each time.
                 return always(state), self._frame.constants.bind(self._program.windows[name].contains)
-            case nodes.Now():
-                return always(state), emit.name("now")
             case nodes.Attribute(type=types.Bool()):
                 return self._bool_operand(expression, state)
             case nodes.Attribute(path=path, type=declared):
