@@ -170,5 +170,5 @@ def _readable(declared: types.Type, value: Value | None) -> object:
             return format_address(value)
         case frozenset():
             return sorted(value)
-        case NetworkSet():
+        case NetworkSet():  # pragma: no branch - every kind has its case
             return [f"{format_address(each.first)}-{format_address(each.last)}" for each in value.ranges()]

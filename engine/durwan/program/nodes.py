@@ -251,6 +251,6 @@ def type_of(expression: Expression) -> Type:  # noqa: C901 - one line per kind o
             return types.Duration()
         case ScopeLiteral():
             return types.Scope()
-        case LiteralSet() | LiteralNetwork() | NamedSet() | NamedNetwork() | NamedWindow():
+        case _:  # LiteralSet, LiteralNetwork, NamedSet, NamedNetwork, NamedWindow
             msg = f"{type(expression).__name__} stands only on the right of a test"
             raise TypeError(msg)
