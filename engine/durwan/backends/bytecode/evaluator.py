@@ -179,7 +179,8 @@ class Evaluator:
         for value in index.by_value:
             entries[value] = (first_time, value)
         others = self._template(index.others, title, strict=strict)
-        every = [rule for rule in index.all if rule.effect != "allow" or rule in index.others]
+        general = {rule.order for rule in index.others}
+        every = [rule for rule in index.all if rule.effect != "allow" or rule.order in general]
         unknown: list[Decide] = []
 
         def of_unknown(request: Mapping[str, Any], now: int) -> Decision:
