@@ -20,8 +20,9 @@ from durwan.model.request import instant_of
 from durwan.model.types import TIME_MAX
 from durwan.program import reference
 from durwan.program.program import Program
-from durwan.runtime.engine import Compiled, Engine
+from durwan.runtime.engine import Engine
 from durwan.runtime.key_lookup import prepared
+from durwan.runtime.policy import Compiled
 from tests.generators.programs import DAY, HOUR, MINUTE, NOW, TIMES, generate_program
 from tests.generators.requests import generate_request
 

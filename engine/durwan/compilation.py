@@ -16,7 +16,7 @@ from durwan.language.policy_set import PolicySet, read_directory, read_mapping
 from durwan.language.syntax import Module
 from durwan.program.fingerprint import fingerprint
 from durwan.program.program import Program
-from durwan.runtime.engine import Compiled
+from durwan.runtime.policy import Compiled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 from durwan.model.decision import Decision
 from durwan.program import reference
-from durwan.runtime.engine import Compiled, Engine
+from durwan.runtime.engine import Engine
 from durwan.runtime.key_lookup import prepared
+from durwan.runtime.policy import Compiled
 
 # 2026-03-02T09:00:00Z, a Monday: the clock of every engine here.
 NOW = 1_772_442_000_000

@@ -24,7 +24,7 @@ import yaml
 
 from durwan.compilation import compile_directory
 from durwan.model.values import format_instant
-from durwan.runtime.engine import Compiled
+from durwan.runtime.policy import Compiled
 from tests.conformance.evaluators import WAYS, Way
 
 HERE = Path(__file__).parent

@@ -11,8 +11,9 @@ from durwan.compilation import compile_sources
 from durwan.errors import PolicyError
 from durwan.model.decision import Decision
 from durwan.model.types import TIME_MAX, TIME_MIN
-from durwan.runtime.engine import Compiled, Engine
+from durwan.runtime.engine import Engine
 from durwan.runtime.key_lookup import prepared
+from durwan.runtime.policy import Compiled
 from tests.conformance.evaluators import NOW, PlainMapping, by_reference, engine_of
 
 

@@ -18,7 +18,7 @@ from durwan.backends.bytecode import Evaluator, emit
 from durwan.compilation import compile_sources
 from durwan.errors import DurwanError, PolicyError
 from durwan.model.decision import Decision
-from durwan.runtime.engine import Compiled
+from durwan.runtime.policy import Compiled
 from tests.conformance.evaluators import NOW, by_reference, engine_of
 from tests.security.policies import codes_of, compiled, decide
 

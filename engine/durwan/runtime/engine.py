@@ -12,26 +12,12 @@ from typing import Any, Self
 
 from durwan.backends.bytecode import Decide, Evaluator
 from durwan.credentials.keys import KeySource
-from durwan.diagnostics import Diagnostic
 from durwan.model.decision import Decision
 from durwan.model.request import PLAIN, KeyLookup
 from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.program.explanation import Explanation, explain
-from durwan.program.program import Program
 from durwan.runtime.key_lookup import prepared
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compiled:
-    """A policy set that compiled.
-
-    `revision` is the digest of the program; `diagnostics` are its warnings; `keys` are the set's own keys.
-    """
-
-    program: Program
-    revision: str
-    diagnostics: tuple[Diagnostic, ...] = ()
-    keys: KeySource
+from durwan.runtime.policy import Compiled
 
 
 def wall_clock() -> int:

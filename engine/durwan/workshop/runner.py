@@ -10,7 +10,8 @@ from durwan.model.decision import Decision
 from durwan.model.request import KeyLookup
 from durwan.program import reference
 from durwan.program.explanation import Explanation
-from durwan.runtime.engine import Compiled, Engine
+from durwan.runtime.engine import Engine
+from durwan.runtime.policy import Compiled
 from durwan.workshop.expectation import differing_fields
 from durwan.workshop.test_files import Case
 
