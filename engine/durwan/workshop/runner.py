@@ -11,8 +11,8 @@ from durwan.model.request import KeyLookup
 from durwan.program import reference
 from durwan.program.explanation import Explanation
 from durwan.runtime.engine import Engine
+from durwan.runtime.expectation import differing_fields
 from durwan.runtime.policy import Compiled
-from durwan.workshop.expectation import differing_fields
 from durwan.workshop.test_files import Case
 
 Verdict = Literal["passed", "failed", "skipped"]

@@ -1,4 +1,7 @@
-"""What a test case expects of a decision: only the fields that it names are compared."""
+"""What a test expects of a decision: only the fields that it names are compared.
+
+The tests of a policy set are compared so by its authors, and those that it must pass again before it may decide.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,15 @@ from durwan.model.values import read_duration, read_time
 
 
 def differing_fields(expected: Mapping[str, Any], decision: Decision) -> tuple[str, ...]:
-    """The expected fields that the decision does not fulfil, in the order in which they are expected."""
-    return tuple(field for field, wanted in expected.items() if not _COMPARE[field](wanted, decision))
+    """The expected fields that the decision does not fulfil, in the order in which they are expected.
+
+    A field that no decision has is never fulfilled.
+    """
+    return tuple(field for field, wanted in expected.items() if not _COMPARE.get(field, _never)(wanted, decision))
+
+
+def _never(_wanted: Any, _decision: Decision) -> bool:
+    return False
 
 
 def _plain(field: str) -> Callable[[Any, Decision], bool]:
@@ -62,6 +72,7 @@ def _valid_until(wanted: object, decision: Decision) -> bool:
 _COMPARE: Final[Mapping[str, Callable[[Any, Decision], bool]]] = MappingProxyType(
     {
         "effect": _plain("effect"),
+        "allowed": _plain("allowed"),
         "rule": _plain("rule"),
         "status": _plain("status"),
         "code": _plain("code"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from durwan.model.decision import Decision, Outcome, Remedy
-from durwan.workshop.expectation import differing_fields
+from durwan.runtime.expectation import differing_fields
 
 DECISION = Decision(
     Outcome(
