@@ -253,9 +253,9 @@ class Evaluator:
         return read
 
     def _key_finder(self) -> Callable[[Any], dict[str, Any]]:
-        """The lookup for strict functions: of keys that stand still, the dict's own, which raises where it fails."""
-        table: object = getattr(self._keys, "__self__", None)
-        if table is not None and type(table) is PLAIN and self._keys == table.get:
+        """The lookup for strict functions: of keys that are kept in a dict, its own, which raises where it fails."""
+        table: Any = getattr(self._keys, "__self__", None)
+        if table is not None and issubclass(type(table), PLAIN) and self._keys == table.get:
             find: Callable[[Any], dict[str, Any]] = table.__getitem__
             return find
         return self._open_key
