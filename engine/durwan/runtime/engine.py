@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from durwan.backends.bytecode import Decide, Evaluator
 from durwan.credentials.keys import KeySource
@@ -16,8 +16,13 @@ from durwan.model.decision import Decision
 from durwan.model.request import PLAIN, KeyLookup
 from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.program.explanation import Explanation, explain
-from durwan.runtime.key_lookup import prepared
+from durwan.runtime.decision_cache import CacheInfo, DecisionCache
+from durwan.runtime.decision_store import CacheLimits
+from durwan.runtime.key_lookup import prepared_keys
 from durwan.runtime.policy import Compiled
+
+# Decisions are remembered unless the embedder says otherwise.
+_CACHE: Final = CacheLimits()
 
 
 def wall_clock() -> int:
@@ -31,8 +36,11 @@ class _Policy:
 
     compiled: Compiled
     evaluator: Evaluator
+    # What decides each action, from the cache where there is one; and what decides when that gives up.
     functions: Mapping[str, Decide]
+    decide_carefully: Callable[[Mapping[str, Any]], Decision]
     keys: KeyLookup
+    cache: DecisionCache | None
 
 
 class Engine:
@@ -42,11 +50,17 @@ class Engine:
     file, socket or thread. Use `load` or `from_sources` to make one.
     """
 
-    __slots__ = ("_clock", "_compile", "_keys", "_policy")
+    __slots__ = ("_cache", "_clock", "_compile", "_keys", "_policy")
 
     def __init__(
-        self, compile_: Callable[[], Compiled], *, keys: KeySource | None = None, clock: Callable[[], int] = wall_clock
+        self,
+        compile_: Callable[[], Compiled],
+        *,
+        keys: KeySource | None = None,
+        clock: Callable[[], int] = wall_clock,
+        cache: CacheLimits | None = _CACHE,
     ) -> None:
+        self._cache = cache
         self._compile = compile_
         self._keys = keys
         self._clock = clock
@@ -59,6 +73,7 @@ class Engine:
         *,
         keys: KeySource | None = None,
         clock: Callable[[], int] = wall_clock,
+        cache: CacheLimits | None = _CACHE,
     ) -> Self:
         """An engine for the policy set in a directory.
 
@@ -66,13 +81,14 @@ class Engine:
             path: the directory of the set.
             keys: where keys are looked up by id; the set's own `keys/*.yaml` if not given.
             clock: the current instant in milliseconds since the epoch, for requests that bring no `now`.
+            cache: how many decisions are remembered; None for none.
 
         Raises:
             PolicyError: the set has mistakes; its `diagnostics` list them all.
             DurwanError: the set cannot be read.
         """
         place = fspath(path)
-        return cls(lambda: _front_end().compile_directory(place), keys=keys, clock=clock)
+        return cls(lambda: _front_end().compile_directory(place), keys=keys, clock=clock, cache=cache)
 
     @classmethod
     def from_sources(
@@ -81,10 +97,11 @@ class Engine:
         *,
         keys: KeySource | None = None,
         clock: Callable[[], int] = wall_clock,
+        cache: CacheLimits | None = _CACHE,
     ) -> Self:
         """An engine for a policy set given as texts by their paths in the set; otherwise like `load`."""
         texts = dict(sources)
-        return cls(lambda: _front_end().compile_sources(texts), keys=keys, clock=clock)
+        return cls(lambda: _front_end().compile_sources(texts), keys=keys, clock=clock, cache=cache)
 
     def decide(self, request: Mapping[str, Any]) -> Decision:
         """The decision for a request: a mapping with `action`, one mapping per context, and optionally `now`.
@@ -106,7 +123,7 @@ class Engine:
             pass
         if not isinstance(request, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - no gateway is checked
             raise TypeError(f"a request is a mapping with 'action' and contexts, not {type(request).__name__}")
-        return policy.evaluator.decide_carefully(request)
+        return policy.decide_carefully(request)
 
     def explain(self, request: Mapping[str, Any]) -> Explanation:
         """The decision, and the truth of each condition of every rule about its action, with the values read.
@@ -137,6 +154,11 @@ class Engine:
         """The digest of the policy that decides now."""
         return self._policy.compiled.revision
 
+    def cache_info(self) -> CacheInfo | None:
+        """How the decision cache fares; None where there is none."""
+        cache = self._policy.cache
+        return None if cache is None else cache.info()
+
     @property
     def compiled(self) -> Compiled:
         """The policy that decides now: its program and the warnings of its compilation."""
@@ -155,9 +177,15 @@ class Engine:
 
     def _prepare(self, compiled: Compiled) -> _Policy:
         source = compiled.keys if self._keys is None else self._keys
-        keys = prepared(source, compiled.program.schema)
+        remembered = prepared_keys(source, compiled.program.schema)
+        keys: KeyLookup = source.get if remembered is None else remembered.get
         evaluator = Evaluator(compiled.program, clock=self._clock, keys=keys, revision=compiled.revision)
-        return _Policy(compiled, evaluator, evaluator.functions, keys)
+        if self._cache is None:
+            return _Policy(compiled, evaluator, evaluator.functions, evaluator.decide_carefully, keys, None)
+        cache = DecisionCache(evaluator, self._cache, by_id=remembered is not None)
+        if remembered is not None:
+            remembered.on_change(cache.forget)
+        return _Policy(compiled, evaluator, cache.functions, cache.decide_carefully, keys, cache)
 
 
 def _front_end() -> Any:

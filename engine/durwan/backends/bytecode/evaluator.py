@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from durwan.backends.bytecode import emit
 from durwan.backends.bytecode.actions import ActionWriter, Answers, Decide
 from durwan.backends.bytecode.addresses import AddressTable
+from durwan.backends.bytecode.cache_key import CacheKeyWriter, Entries
 from durwan.backends.bytecode.frame import Frame, Shared
 from durwan.backends.bytecode.index import Index, index_of
 from durwan.backends.bytecode.moving import Movement
+from durwan.backends.bytecode.reads import Reads
 from durwan.backends.bytecode.states import NOTHING_READ
 from durwan.backends.bytecode.stretches import Stretches
 from durwan.model.address import NetworkSet
@@ -60,14 +62,22 @@ class Evaluator:
         # What decides an action now, called as `functions[action](request, now)` with a request that is a plain dict;
         # it may raise anything, and then `decide_carefully` decides. An action that is not there was not written yet.
         self.functions: dict[str, Decide] = {}
+        # Told (action, function) whenever an entry of `functions` is set, by whoever keeps a copy of them.
+        self.published: Callable[[str, Decide], None] | None = None
         # How many decisions the generated code could not make. Roughly: two threads may count as one.
         self.left_to_reference = 0
         self._strict: dict[str, Decide] = {}
         self._careful: dict[str, Decide] = {}
+        self._reads: dict[str, Reads] = {}
         self._by_action: dict[str, list[Rule]] = {action: [] for action in program.schema.actions}
         for rule in program.rules:
             for action in rule.actions:
                 self._by_action[action].append(rule)
+
+    @property
+    def actions(self) -> Collection[str]:
+        """The declared actions."""
+        return self._by_action.keys()
 
     # ----------------------------------------------------------------------------------------------- deciding
 
@@ -83,13 +93,32 @@ class Evaluator:
             now = instant_of(plain, self._clock)
             if now is None:
                 return self._answers.invalid_now
-            if action not in self._careful:
-                self._write(action)
-            else:
-                self._rest(action)
-            return self._careful[action](plain, now)
+            return self._take_care(action, plain, now)
         except Exception:  # noqa: BLE001 - only an object that is no plain data comes to this
             return self._decide_by_reference(request)
+
+    def decide_at(self, action: str, request: dict[str, Any], now: int) -> Decision:
+        """The decision for a plain request of a declared action at an instant, whatever else the request holds."""
+        try:
+            return self.functions[action](request, now)
+        except Exception:  # noqa: BLE001, S110 - something is absent or odd: decided again, carefully
+            pass
+        try:
+            return self._take_care(action, request, now)
+        except Exception:  # noqa: BLE001 - only an object that is no plain data comes to this
+            return self._decide_by_reference({**request, "now": now})
+
+    def _take_care(self, action: str, request: Mapping[str, Any], now: int) -> Decision:
+        if action not in self._careful:
+            self._write(action)
+        else:
+            self._rest(action)
+        return self._careful[action](request, now)
+
+    def _publish(self, action: str, function: Decide) -> None:
+        self.functions[action] = function
+        if self.published is not None:
+            self.published(action, function)
 
     def _rest(self, action: str) -> None:
         """Lets the careful function decide the next requests at once, since one just came that needed it.
@@ -103,10 +132,10 @@ class Evaluator:
             nonlocal left
             left -= 1
             if left <= 0:
-                self.functions[action] = strict
+                self._publish(action, strict)
             return careful(request, now)
 
-        self.functions[action] = resting
+        self._publish(action, resting)
 
     def _decide_by_reference(self, request: Mapping[str, Any]) -> Decision:
         self.left_to_reference += 1
@@ -116,6 +145,28 @@ class Evaluator:
             return self._answers.internal_error
 
     # ------------------------------------------------------------------------------------------------ writing
+
+    def cached(
+        self,
+        action: str,
+        *,
+        strict: bool,
+        by_id: bool,
+        fill: Callable[[tuple[Any, ...], dict[str, Any], int], Decision],
+    ) -> Decide:
+        """A function that decides an action from the entries of a cache, and asks `fill` for what is not there.
+
+        `fill` is called with the cache key, the request and the instant. The entries stand among the function's
+        globals, under `entries`: assigning others there empties the cache.
+        """
+        writer = CacheKeyWriter(self._shared, self._reads_of(action), strict=strict, by_id=by_id)
+        tree = writer.write()
+        return emit.load(tree, f"{action} cached", {**writer.bound, "entries": Entries(), "fill": fill})
+
+    def _reads_of(self, action: str) -> Reads:
+        if action not in self._reads:
+            self._reads[action] = Reads(self._by_action[action], self._program, self._shared.bits)
+        return self._reads[action]
 
     def source(self, action: str) -> str:
         """The generated Python that decides an action, for people to read."""
@@ -132,8 +183,9 @@ class Evaluator:
             strict, careful = self._function(action, strict=True), self._function(action, strict=False)
         except Exception:  # noqa: BLE001 - a defect of the generator, which must not be met again at every request
             strict = careful = self._refer
-        self._strict[action] = self.functions[action] = strict
+        self._strict[action] = strict
         self._careful[action] = careful
+        self._publish(action, strict)
 
     def _refer(self, request: Mapping[str, Any], now: int) -> Decision:
         """Decides an action whose functions could not be written: slowly, and rightly."""

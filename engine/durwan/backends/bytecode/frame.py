@@ -186,11 +186,15 @@ class Frame:
             return emit.item(container, ast.Constant(key))
         return emit.call("get", container, ast.Constant(key))
 
+    def context_as_given(self, context: str) -> ast.expr:
+        """What the request says under the name of a context: a mapping, or a key's id."""
+        return self._item(emit.name("request"), context)
+
     def _context(self, context: str, state: State) -> tuple[ast.expr, State]:
         slot = self.slot(("context", context))
         if slot in state:
             return emit.name(slot), state
-        given = emit.bind(slot, self._item(emit.name("request"), context))
+        given = emit.bind(slot, self.context_as_given(context))
         opener = "open_key" if context == "key" else "open_context"
         if self.strict and context == "key":
             opener = "find_key"

@@ -1,0 +1,204 @@
+"""One action in the decision cache: is it worth caching, and by which function is it answered?
+
+An action goes through three states. It is *watched* at first, to learn what deciding costs. It is *tried*: answered
+from the cache while it is counted how often that succeeds, and measured what it costs. Then it is judged: *cached* if
+that pays; *left alone* for good if looking up costs as much as deciding; else, where its requests just do not come
+again, left alone for a while and then watched again. A cached action is tried again after every so many misses.
+
+Times are measured by single calls on a machine that does other things too, so medians are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter_ns
+from typing import Any, Final, Protocol
+
+from durwan.backends.bytecode import Decide, Evaluator
+from durwan.model.decision import NEVER, Decision
+from durwan.runtime.decision_store import CacheKey, CacheLimits, DecisionStore
+
+# So many times as many decisions are tried as are watched; the first half of them fill the cache.
+_TRIED: Final = 16
+# Misses after which a cached action is tried again, and decisions after which one that was left alone is.
+_TRY_AGAIN: Final = 8_192
+_REST: Final = 65_536
+_LONGEST_REST: Final = _REST << 6
+# A cache that saves less than this part of a decision is not worth its memory.
+_LEAST_SAVING: Final = 0.1
+# Strict cache keys that may fail before they are made carefully; careful ones before the action is left alone.
+_STRICT_FAILURES: Final = 8
+_CAREFUL_FAILURES: Final = 1_024
+
+
+class Owner(Protocol):
+    """What a cached action tells the cache that it belongs to."""
+
+    def answer_by(self, action: str, function: Decide | None) -> None:
+        """The function that answers the action from now on; None for the evaluator's own."""
+        ...
+
+    def compare(self, kept: Decision, fresh: Decision) -> None:
+        """An entry that still holds was decided afresh."""
+        ...
+
+
+class CachedAction:
+    """One action of a decision cache.
+
+    Args:
+        owner: the cache.
+        evaluator: what decides.
+        store: where entries are kept.
+        action: the action's name.
+        limits: of the cache.
+        by_id: whether requests that name a key by its id may be cached.
+    """
+
+    def __init__(  # noqa: PLR0913 - one cache makes them all
+        self, owner: Owner, evaluator: Evaluator, store: DecisionStore, action: str, limits: CacheLimits, *, by_id: bool
+    ) -> None:
+        self.fills = 0
+        self.is_cached = False
+        self._owner = owner
+        self._evaluator = evaluator
+        self._store = store
+        self._action = action
+        self._limits = limits
+        self._by_id = by_id
+        self._strict = True
+        self._failures = 0
+        self._rest = _REST
+        self._function: Any = None
+        self._fresh_costs: list[int] = []
+        self._try_at = _TRY_AGAIN
+        if limits.trial:
+            self._watch()
+        elif self._write():
+            self._answer(self._function, is_cached=True)
+
+    def take(self, entries: object) -> None:
+        """A new generation has begun: these are its entries of this action."""
+        if self._function is not None:
+            self._function.__globals__["entries"] = entries
+
+    def failed(self) -> None:
+        """A function of this action gave up on a request."""
+        if not self.is_cached:
+            return
+        self._failures += 1
+        if self._strict and self._failures >= _STRICT_FAILURES:
+            # What the rules read is often absent: from now on the cache key says so, instead of failing.
+            self._strict, self._failures = False, 0
+            if self._write():
+                self._answer(self._function, is_cached=True)
+        elif self._failures >= _CAREFUL_FAILURES:
+            self.leave_alone()
+
+    def leave_alone(self) -> None:
+        """Answers the action as the evaluator does, for good."""
+        self.is_cached = False
+        self._owner.answer_by(self._action, None)
+
+    def _answer(self, function: Decide, *, is_cached: bool) -> None:
+        self.is_cached = is_cached
+        self._owner.answer_by(self._action, function)
+
+    def _write(self) -> bool:
+        try:
+            self._function = self._evaluator.cached(self._action, self._fill, strict=self._strict, by_id=self._by_id)
+        except Exception:  # noqa: BLE001 - a defect of the generator must not stop decisions that need no cache
+            self.leave_alone()
+            return False
+        self.take(self._store.generation.of_action(self._action))
+        return True
+
+    # ------------------------------------------------------------------------------------------------- filling
+
+    def _fill(self, key: CacheKey, request: Any, now: int) -> Decision:
+        """The decision for a request that has no entry, or one that no longer holds."""
+        evaluator, store = self._evaluator, self._store
+        begun = store.begin(key)
+        left = evaluator.left_to_reference
+        decision = evaluator.decide_at(self._action, request, now)
+        self.fills += 1
+        if decision.unknowns or evaluator.left_to_reference != left:
+            return decision
+        since, until = now, _until(decision)
+        kept = begun[0].of_action(self._action).get(key)
+        if kept is not None and kept[2] is not None and kept[0] <= now < _until(kept[2]):
+            self._owner.compare(kept[2], decision)
+            since = kept[0]
+        store.store(self._action, key, (since, min(until, now + self._limits.recheck), decision), begun)
+        if self.fills >= self._try_at and self._limits.trial and self.is_cached:
+            self._try_at = self.fills + _TRY_AGAIN
+            self._try()
+        return decision
+
+    # ------------------------------------------------------------------------------------------------- judging
+
+    def _watch(self) -> None:
+        """Learns what deciding costs."""
+        costs: list[int] = []
+
+        def watched(request: Any, now: int) -> Decision:
+            start = perf_counter_ns()
+            decision = self._evaluator.decide_at(self._action, request, now)
+            costs.append(perf_counter_ns() - start)
+            if len(costs) == self._limits.trial:
+                self._fresh_costs = costs
+                if self._write():
+                    self._try()
+            return decision
+
+        self._answer(watched, is_cached=False)
+
+    def _try(self) -> None:
+        """Learns how often the cache has the answer, and what it costs then."""
+        function: Callable[[Any, int], Decision] = self._function
+        hits: list[int] = []
+        calls = 0
+
+        def tried(request: Any, now: int) -> Decision:
+            nonlocal calls
+            fills, start = self.fills, perf_counter_ns()
+            decision = function(request, now)
+            cost = perf_counter_ns() - start
+            calls += 1
+            if self.fills == fills and calls > self._limits.trial * _TRIED // 2:
+                hits.append(cost)
+            if calls == self._limits.trial * _TRIED:
+                self._judge(hits, len(hits) / (calls - calls // 2))
+            return decision
+
+        self._answer(tried, is_cached=True)
+
+    def _judge(self, hits: list[int], rate: float) -> None:
+        fresh, hit = median(self._fresh_costs), median(hits) if hits else 0
+        if hit > fresh * (1 - _LEAST_SAVING):
+            self.leave_alone()
+        elif rate * (fresh - hit) < _LEAST_SAVING * fresh + (1 - rate) * fresh:
+            # A miss costs about two decisions: the key, the decision, the storing.
+            self._pause()
+        else:
+            self._rest = _REST
+            self._answer(self._function, is_cached=True)
+
+    def _pause(self) -> None:
+        """Leaves the action alone for a while, each time for longer."""
+        left = self._rest
+        self._rest = min(2 * self._rest, _LONGEST_REST)
+
+        def paused(request: Any, now: int) -> Decision:
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                self._watch()
+            return self._evaluator.decide_at(self._action, request, now)
+
+        self._answer(paused, is_cached=False)
+
+
+def _until(decision: Decision) -> int:
+    return NEVER if decision.valid_until is None else decision.valid_until
