@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from durwan.language import git_revision, set_files
+from durwan.language import git_objects, set_files
 from durwan.language.git_revision import GitNotInstalledError
 from durwan.language.policy_set import PolicySetError, read_revision
 
@@ -303,11 +303,11 @@ def test_sizes_are_looked_up_before_anything_is_inflated(
     repository.commit_files(a__policy=b"x" * 5_000)
     if packed:
         repository.git("gc", "-q", "--prune=now")
-    monkeypatch.setattr(git_revision, "FILE_CEILING", 5_000)
+    monkeypatch.setattr(git_objects, "FILE_CEILING", 5_000)
     assert len(read_revision(repository.path, "main").files["a.policy"]) == 5_000
-    monkeypatch.setattr(git_revision, "FILE_CEILING", 4_999)
+    monkeypatch.setattr(git_objects, "FILE_CEILING", 4_999)
     assert "is too large" in refused(repository)
-    monkeypatch.setattr(git_revision, "FILE_CEILING", 5_000)
+    monkeypatch.setattr(git_objects, "FILE_CEILING", 5_000)
     monkeypatch.setattr(set_files, "FILE_CEILING", 4_999)
     assert "no file is read that has more than 4999" in refused(repository)
 
@@ -333,10 +333,10 @@ def test_objects_written_as_differences_count_whole(repository: Repository, monk
     repository.git("repack", "-adfq", "--depth=50", "--window=50")
     for revision, length in (("main", 10_244), ("main~1", 10_240)):
         assert len(read_revision(repository.path, revision).files["a.policy"]) == length
-    monkeypatch.setattr(git_revision, "FILE_CEILING", 10_243)
+    monkeypatch.setattr(git_objects, "FILE_CEILING", 10_243)
     assert "is too large" in refused(repository)
-    monkeypatch.setattr(git_revision, "FILE_CEILING", 20_000)
-    monkeypatch.setattr(git_revision, "_CHAIN_CEILING", 10_250)
+    monkeypatch.setattr(git_objects, "FILE_CEILING", 20_000)
+    monkeypatch.setattr(git_objects, "_CHAIN_CEILING", 10_250)
     outcomes: list[bool] = []
     for revision in ("main", "main~1"):
         try:
