@@ -19,7 +19,7 @@ from durwan.program.plain.type_forms import LITERALS, MEMBERS, SIMPLE, kind_of, 
 
 # An expression with all its lets written out is never deeper nor larger, as the evaluators may rely on. The compiler's
 # own bounds are lower, but count what is written.
-DEEPEST: Final = 320
+DEEPEST: Final = 300
 LARGEST: Final = 1_000_000
 
 Kinded = tuple[Expression, str]
@@ -52,7 +52,7 @@ class ExpressionReader:
         self._readers: dict[str, Callable[[list[Any], int, Span | None], Kinded]] = {
             "now": self._now, "let": self._let, "set": self._set, "network": self._network, "window": self._window,
             "literals": self._literals, "networks": self._literal_networks, "default": self._default,
-            "known": self._known, "and": self._and, "or": self._or, "not": self._not,
+            "known": self._known, "and": self._junction, "or": self._junction, "not": self._not,
             **dict.fromkeys(LITERALS, self._literal),
             **dict.fromkeys((key[0] for key in RESULTS), self._operation),
         }  # fmt: skip
@@ -74,7 +74,7 @@ class ExpressionReader:
 
     def spelled_condition(self, plain: Any, word: str, spans: list[Span]) -> Expression:
         """A condition whose operands, joined by `word`, were spelled in these places; or itself in the only one."""
-        if len(spans) == 1 or type(plain) is not list or plain[:1] != [word] or len(plain) != len(spans) + 1:
+        if len(spans) == 1 or not form.is_array(plain) or plain[:1] != [word] or len(plain) != len(spans) + 1:
             node = self.condition(plain)
             return replace(node, span=spans[0]) if len(spans) == 1 else node
         self._deep = self._size = 0
@@ -104,7 +104,7 @@ class ExpressionReader:
         if type(plain) is str:
             found = self.attribute(plain, "an operand")
             return found if span is None else (replace(found[0], span=span), found[1])
-        if type(plain) is not list or not plain or type(plain[0]) is not str:
+        if not form.is_array(plain) or not plain or type(plain[0]) is not str:
             raise PlainProgramError(f"this is no expression: {form.shown(plain)}")
         reader = self._readers.get(plain[0])
         if reader is None:
@@ -131,7 +131,7 @@ class ExpressionReader:
         found = read(value, f"a literal of the kind `{kind}`")
         if kind == "scope" and found not in self._schema.scopes:
             raise PlainProgramError(f"the scope `{found}` is not declared")
-        return node(value=found, span=span), _LITERAL_KINDS[kind]  # type: ignore[arg-type]  # each kind reads its own
+        return node(value=found, span=span), _LITERAL_KINDS[kind]
 
     def _now(self, plain: list[Any], _depth: int, span: Span | None) -> Kinded:
         items(plain, "`now`", 1)
@@ -190,30 +190,32 @@ class ExpressionReader:
         node = self.attribute(path, "what is asked about")[0]
         return nodes.IsKnown(operand=node, span=span), "bool"  # type: ignore[arg-type]  # it is an attribute
 
-    def _and(self, plain: list[Any], depth: int, span: Span | None) -> Kinded:
-        return nodes.And(operands=self._conditions(plain, depth), span=span), "bool"
+    # Loops rather than comprehensions: each of those would be one more frame of the stack for each level.
 
-    def _or(self, plain: list[Any], depth: int, span: Span | None) -> Kinded:
-        return nodes.Or(operands=self._conditions(plain, depth), span=span), "bool"
-
-    def _conditions(self, plain: list[Any], depth: int) -> tuple[Expression, ...]:
+    def _junction(self, plain: list[Any], depth: int, span: Span | None) -> Kinded:
         if len(plain) < 3:
             raise PlainProgramError(f"`{plain[0]}` joins two conditions or more")
-        return tuple([self._truth(*self._read(each, depth + 1)) for each in plain[1:]])
+        operands: list[Expression] = []
+        for each in plain[1:]:
+            operands.append(self._truth(*self._read(each, depth + 1)))  # noqa: PERF401 - see above
+        return (nodes.And if plain[0] == "and" else nodes.Or)(operands=tuple(operands), span=span), "bool"
 
     def _not(self, plain: list[Any], depth: int, span: Span | None) -> Kinded:
         operand = self._truth(*self._read(items(plain, "`not`", 2)[1], depth + 1))
         return nodes.Not(operand=operand, span=span), "bool"
 
     def _operation(self, plain: list[Any], depth: int, span: Span | None) -> Kinded:
-        operands = [self._read(each, depth + 1) for each in plain[1:]]
-        result = RESULTS.get((plain[0], *[kind for _, kind in operands]))
+        operator, *given = plain
+        operands: list[Expression] = []
+        kinds: list[str] = []
+        for each in given:
+            node, kind = self._read(each, depth + 1)
+            operands.append(node)
+            kinds.append(kind)
+        result = RESULTS.get((operator, *kinds))
         if result is None:
-            given = ", ".join(_a(kind) for _, kind in operands) or "nothing"
-            raise PlainProgramError(f"the operator `{plain[0]}` does not take {given}")
-        made = nodes.Operation(
-            operator=plain[0], operands=tuple([node for node, _ in operands]), type=result, span=span
-        )
+            raise PlainProgramError(f"the operator `{operator}` does not take {', '.join(map(_a, kinds)) or 'nothing'}")
+        made = nodes.Operation(operator=operator, operands=tuple(operands), type=result, span=span)
         return made, str(result)
 
 

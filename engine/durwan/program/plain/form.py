@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from operator import lt
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeGuard, TypeVar
 
 from durwan.errors import DurwanError
 from durwan.model.types import INT64_MAX, INT64_MIN
@@ -29,6 +29,16 @@ Ordered = TypeVar("Ordered", bound=_Comparable)
 Read = TypeVar("Read")
 
 
+def is_array(plain: Any) -> TypeGuard[list[Any]]:
+    """Whether this is an array of plain data."""
+    return type(plain) is list
+
+
+def is_object(plain: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether this is an object of plain data."""
+    return type(plain) is dict
+
+
 def shown(value: object) -> str:
     """A value for a message, not too long."""
     text = repr(value)
@@ -37,7 +47,7 @@ def shown(value: object) -> str:
 
 def fields(form: Any, what: str, required: frozenset[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
     """An object with all the required fields, and no others than these and the optional ones."""
-    if type(form) is not dict:
+    if not is_object(form):
         raise PlainProgramError(f"{what} is no object: {shown(form)}")
     found: dict[str, Any] = form
     if not required <= found.keys():
@@ -50,7 +60,7 @@ def fields(form: Any, what: str, required: frozenset[str], optional: frozenset[s
 
 def entries(form: Any, what: str) -> dict[str, Any]:
     """An object whose keys are names."""
-    if type(form) is not dict:
+    if not is_object(form):
         raise PlainProgramError(f"{what} are no object: {shown(form)}")
     found: dict[str, Any] = form
     if "" in found:
@@ -60,7 +70,7 @@ def entries(form: Any, what: str) -> dict[str, Any]:
 
 def items(form: Any, what: str, length: int | None = None) -> list[Any]:
     """An array, of that length where one is asked for."""
-    if type(form) is not list or (length is not None and len(form) != length):
+    if not is_array(form) or (length is not None and len(form) != length):
         size = "" if length is None else f" of {length}"
         raise PlainProgramError(f"{what} is no array{size}: {shown(form)}")
     found: list[Any] = form

@@ -22,8 +22,8 @@ from durwan.program.program import Body, Effect, Invariant, Limit, Program, Rule
 
 _PROGRAM = frozenset(
     {
-        "actions", "attributes", "calendars", "environment", "files", "invariants", "lets", "limits", "name", "networks",
-        "rules", "scopes", "sets", "windows", "zones",
+        "actions", "attributes", "calendars", "environment", "files", "invariants", "lets", "limits", "name",
+        "networks", "rules", "scopes", "sets", "windows", "zones",
     }
 )  # fmt: skip
 _DECLARED = frozenset({"name", "on"})
@@ -225,7 +225,7 @@ class _ProgramReader:
         return spans
 
     def _remedy(self, plain: Any) -> Remedy:
-        kind = plain.get("kind") if isinstance(plain, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - JSON
+        kind = plain.get("kind") if form.is_object(plain) else None
         required, optional = _REMEDIES[form.choice(kind, "what it requires", tuple(_REMEDIES))]
         found = fields(plain, "what it requires", required | {"kind"}, optional)
         remedy = Remedy(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -102,7 +103,7 @@ def read_number(plain: Any, what: str) -> int | Decimal:
 
 
 # What a literal of each kind is read by, and which node it makes.
-LITERALS: Final = {
+LITERALS: Final[Mapping[str, tuple[Callable[[Any, str], Any], Callable[..., nodes.Literal]]]] = {
     "bool": (form.truth, nodes.BoolLiteral),
     "int": (form.whole, nodes.IntLiteral),
     "decimal": (form.exact, nodes.DecimalLiteral),
@@ -114,7 +115,7 @@ LITERALS: Final = {
 }
 
 # What the members of a set of each kind are read by.
-MEMBERS: Final = {kind: read for kind, (read, _) in LITERALS.items()} | {"decimal": read_number}
+MEMBERS: Final = {**{kind: read for kind, (read, _) in LITERALS.items()}, "decimal": read_number}
 
 
 def write_literal(literal: nodes.Literal) -> list[Any]:
