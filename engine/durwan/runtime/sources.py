@@ -337,10 +337,20 @@ def source_at(path: str | os.PathLike[str], loading: Loading, clock: Callable[[]
 
 
 class _Compiling:
-    """From files to what an engine may load."""
+    """From files to what an engine may load; from the second time on, only what changed is compiled anew.
+
+    What an engine compiles once and never again is not worth the memory of its syntax trees.
+    """
+
+    def __init__(self) -> None:
+        self._memory: Any = None
+        self._has_compiled = False
 
     def __call__(self, files: Any) -> Compiled:
-        found: Compiled = _room("workshop.release").release(files)
+        if self._has_compiled and self._memory is None:
+            self._memory = _room("language.memory").Memory()
+        self._has_compiled = True
+        found: Compiled = _room("workshop.release").release(files, self._memory)
         return found
 
 

@@ -86,7 +86,6 @@ class Watcher:
             self.error = f"the watcher ended: {error!r}"
 
     def _follow(self) -> None:
-        # What changed between the reading and now was not noticed by anybody.
         due = 0.0
         for noticed in self._notices():
             followed = self._followed()
@@ -119,9 +118,12 @@ class Watcher:
             *places, watch_filter=None, stop_event=self._stopping, recursive=False, yield_on_timeout=True,
             rust_timeout=int(self._tick_seconds * 1000), step=_QUIET, debounce=_MOST_QUIET,
         )  # fmt: skip
+        # What changed before these places were watched was not noticed.
+        is_new = True
         for changes in notices:
             self.error = None
-            yield bool(changes)
+            yield is_new or bool(changes)
+            is_new = False
             if changes and self._places() != places:
                 return
 

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from durwan.compilation import Compilation, compile_policy
 from durwan.errors import PolicyError
+from durwan.language.memory import Memory
 from durwan.language.policy_set import PolicySet
 from durwan.runtime.policy import Compiled, SelfTest
 
 
-def release(policy_set: PolicySet, compile_: Callable[[PolicySet], Compilation] = compile_policy) -> Compiled:
+def release(policy_set: PolicySet, memory: Memory | None = None) -> Compiled:
     """Compiles a policy set, and attaches the cases that its manifest names under `must_pass`.
 
     A set that names none costs no more than its compilation: its test files are not read.
 
     Args:
         policy_set: what to compile.
-        compile_: the compiler, where one is kept that remembers what it compiled before.
+        memory: what is remembered of an earlier compilation of the set.
 
     Raises:
         PolicyError: the set has mistakes, its test files too where it names cases; or one of the cases that it names
             is not there, or is skipped.
     """
-    compilation = compile_(policy_set)
+    compilation = compile_policy(policy_set, memory)
     compiled = compilation.finished()
     if not compilation.manifest.must_pass:
         return compiled
