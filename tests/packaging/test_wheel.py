@@ -67,7 +67,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_what_it_needs_at_run_time(names: set[str]) -> None:
     """The grammar, the prelude, a page for each code and the mark of typed packages are in the wheel."""
-    assert "durwan/grammar/policy.lark" in names
+    assert {"durwan/grammar/policy.lark", "durwan/grammar/policy.tables.json"} <= names
     assert "durwan/language/prelude.policy" in names
     assert "durwan/py.typed" in names
     assert {name for name in names if "/pages/" in name} == {f"durwan/diagnostics/pages/{code}.md" for code in CODES}
@@ -84,7 +84,7 @@ def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
     tops = {PurePosixPath(name).parts[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"durwan"}
     assert {PurePosixPath(name).suffix for name in names if name.startswith("durwan/")} <= {
-        ".py", ".md", ".lark", ".policy", ".typed", "",
+        ".py", ".md", ".lark", ".json", ".policy", ".typed", "",
     }  # fmt: skip
     folders = {part for name in names for part in PurePosixPath(name).parts[:-1]}
     assert folders & {"tests", "policies", "benchmarks", "__pycache__"} == set()

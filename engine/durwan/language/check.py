@@ -100,14 +100,13 @@ def _lower(known: Sequence[KnownFile], lowering: Lowering, view: View, report: l
     place = Place()
     for file in known:
         seen = view.of(file.names)
-        if file.part is not None and file.seen == seen:
-            part = file.part = file.part.moved(place)
-        else:
+        part = file.part_at(place, seen)
+        if part is None:
             before = len(report)
             part = lowering.lower(file.module, place)
             # What has mistakes is made anew each time, so that they are told each time.
             if view.is_complete and len(report) == before:
-                file.part, file.seen = part, seen
+                file.keep(part, seen)
         parts.append(part)
         place = part.end
     return tuple(parts)

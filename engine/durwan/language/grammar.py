@@ -1,22 +1,18 @@
-"""The grammar's LALR tables. This module and nothing else uses Lark.
+"""The grammar and its LALR tables.
 
-Lark reads `policy.lark` and computes the tables; `parser.py` walks them, since it repairs the text as it goes, which
-a parser that is driven from inside cannot. The tables are computed once, when first asked for (about 0.1 s).
+`policy.lark` says what the language is, and `parser.py` walks the tables that follow from it, since it repairs the text
+as it goes, which a parser that is driven from inside cannot. Computing them takes a tenth of a second, so they lie
+beside the grammar; where they are not of this grammar, as while it is being changed, they are computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+import json
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from lark import Lark
-from lark.common import LexerConf
-from lark.lexer import Lexer, PatternStr
-from lark.parsers.lalr_analysis import Shift
+from typing import NamedTuple
 
 END = "$END"
 
@@ -36,8 +32,7 @@ class Production(NamedTuple):
     repeats: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(NamedTuple):
     """What to do in each state.
 
     `actions[state][terminal]` is the state that follows the terminal, or the complement (`~`) of a production's number
@@ -51,64 +46,31 @@ class Tables:
     keywords: dict[str, str]
 
 
-class _ScannedElsewhere(Lexer):
-    """Lark wants a lexer; `lexical.py` has one that goes on after a mistake."""
-
-    __future_interface__ = 2
-
-    def __init__(self, lexer_conf: LexerConf) -> None:
-        pass
-
-    def lex(self, lexer_state: object, parser_state: object) -> Iterator[object]:  # type: ignore[override]
-        """Nothing: never called."""
-        raise NotImplementedError
-
-
 def grammar_text() -> str:
     """The text of the grammar: in the package where it is installed, else in the checkout."""
-    packaged = files("durwan") / "grammar" / "policy.lark"
-    if packaged.is_file():
-        return packaged.read_text(encoding="utf-8")
-    return (Path(__file__).parents[3] / "grammar" / "policy.lark").read_text(encoding="utf-8")
+    return _beside_grammar("policy.lark")
 
 
-def _lark() -> Any:
-    return Lark(grammar_text(), parser="lalr", lexer=_ScannedElsewhere, maybe_placeholders=False)
+def digest_of(text: str) -> str:
+    """What tells of which grammar tables are."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache
 def tables() -> Tables:
-    """The tables of the grammar. Never from Lark's own cache, which unpickles a file that others can write."""
-    lark = _lark()
-    table = lark.parse_interactive("").parser_state.parse_conf.parse_table
-    numbers: dict[Any, int] = {}
-    size = max(table.states) + 1
-    actions: list[dict[str, int]] = [{} for _ in range(size)]
-    gotos: list[dict[str, int]] = [{} for _ in range(size)]
-    nonterminals = {rule.origin.name for rule in lark.rules} | {"$root_start"}
-    for state, row in table.states.items():
-        for symbol, (action, target) in row.items():
-            name = str(symbol)  # Lark has strings of a class of its own there, which are slow to compare
-            if name in nonterminals:
-                gotos[state][name] = target
-            else:
-                actions[state][name] = target if action is Shift else ~numbers.setdefault(target, len(numbers))
-    keywords = {
-        terminal.pattern.value: terminal.name
-        for terminal in lark.terminals
-        if isinstance(terminal.pattern, PatternStr) and terminal.pattern.value.isalpha()
-    }
-    return Tables(actions, gotos, [_production(rule) for rule in numbers], table.start_states["start"], keywords)
+    """The tables of the grammar, which are read or computed once."""
+    text = grammar_text()
+    found = json.loads(_beside_grammar("policy.tables.json"))
+    if found["grammar"] != digest_of(text):
+        from durwan.language.lalr import compute_tables  # noqa: PLC0415 - Lark is slow to import
+
+        return compute_tables(text)
+    whole = Tables(**found["tables"])
+    return whole._replace(productions=[Production(*each) for each in whole.productions])
 
 
-def _production(rule: Any) -> Production:
-    origin = str(rule.origin.name)
-    names = [str(symbol.name) for symbol in rule.expansion]
-    passes = len(names) == 1 and rule.options.expand1 and not rule.alias
-    return Production(
-        size=len(names),
-        origin=origin,
-        build=None if passes else str(rule.alias or origin),
-        gathers=any(name.startswith("__") for name in names),
-        repeats=origin.startswith("__"),
-    )
+def _beside_grammar(name: str) -> str:
+    packaged = files("durwan") / "grammar" / name
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parents[3] / "grammar" / name).read_text(encoding="utf-8")

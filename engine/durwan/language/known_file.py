@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from durwan.diagnostics import Diagnostic
 from durwan.language.declared import Declared, declared_by
-from durwan.language.part import Part
+from durwan.language.part import Part, Place
 from durwan.language.syntax import Module
 
 
@@ -15,13 +16,35 @@ from durwan.language.syntax import Module
 class KnownFile:
     """A policy file, its syntax tree with the mistakes of the text, and what became of its rules.
 
-    `part` was made of it while the names in its text stood for what the digest `seen` says; None is for not yet.
+    `part` was made of it while the names in its text stood for what the digest `seen` says; None is for not yet. From
+    then on it may also be read by `read_part`, given the place where it begins.
     """
 
     module: Module
     mistakes: tuple[Diagnostic, ...] = ()
-    part: Part | None = None
     seen: bytes = b""
+    part: Part | None = None
+    read_part: Callable[[Place], Part] | None = None
+
+    def part_at(self, place: Place, seen: bytes) -> Part | None:
+        """Its part of the program at a place, if what the names stand for is as it was."""
+        if seen != self.seen:
+            return None
+        if self.part is not None:
+            self.part = self.part.moved(place)
+        elif self.read_part is not None:
+            self.part = self.read_part(place)
+        return self.part
+
+    def keep(self, part: Part, seen: bytes) -> None:
+        """Keeps a part that has no mistakes."""
+        self.part, self.seen, self.read_part = part, seen, None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether its part was made, and not read, and nothing at all is wrong with the file itself."""
+        made = self.part is not None and self.read_part is None
+        return made and not self.mistakes and self.declared.unique
 
     @cached_property
     def declared(self) -> Declared:

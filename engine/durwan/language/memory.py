@@ -3,48 +3,57 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from durwan.diagnostics import Diagnostic
 from durwan.language.known_file import KnownFile
 from durwan.language.parser import decode, parse
 from durwan.language.source_text import TextLimits
+from durwan.language.stored.file_form import read_file, write_file
+from durwan.language.stored.store import Store
+
+_Key = tuple[str, str, str]
 
 
 class Memory:
-    """The files of the policy set that was read last, by path.
+    """The files of the policy set that was read last, by path, and where there is a `store` those of other runs.
 
     What is remembered of a file depends on nothing but its path, its bytes and the limits of text; what became of its
     rules also on what the names in it stand for, which the checker compares.
     """
 
-    def __init__(self) -> None:
-        """Make one that knows nothing."""
-        self._files: dict[str, tuple[_Key, KnownFile]] = {}
+    def __init__(self, store: Store | None = None) -> None:
+        """Make one that knows nothing yet."""
+        self._store = store
+        self._files: dict[_Key, KnownFile] = {}
 
     def read(self, files: Mapping[str, bytes], limits: TextLimits) -> tuple[list[KnownFile], list[Diagnostic]]:
         """All policy files of a set that are text, and every mistake of their text. What is not in it is forgotten."""
-        remembered: dict[str, tuple[_Key, KnownFile]] = {}
+        remembered: dict[_Key, KnownFile] = {}
         report: list[Diagnostic] = []
-        for path in _policies(files):
-            key = hashlib.sha256(files[path]).digest(), limits
-            before = self._files.get(path)
-            if before is not None and before[0] == key:
-                remembered[path] = before
-                continue
-            source, undecodable = decode(path, files[path], limits)
-            report.extend(undecodable)
-            if source is not None:
-                module, mistakes = parse(source, limits)
-                remembered[path] = key, KnownFile(module=module, mistakes=tuple(mistakes))
+        for path, content in files.items():
+            if path.endswith(".policy"):
+                key = path, hashlib.sha256(content).hexdigest(), repr(limits)
+                found = self._files.get(key) or self._read(key, content, limits, report)
+                if found is not None:
+                    remembered[key] = found
         self._files = remembered
-        found = [known for _, known in remembered.values()]
-        report.extend(mistake for known in found for mistake in known.mistakes)
-        return found, report
+        report.extend(mistake for file in remembered.values() for mistake in file.mistakes)
+        return [*remembered.values()], report
 
+    def _read(self, key: _Key, content: bytes, limits: TextLimits, report: list[Diagnostic]) -> KnownFile | None:
+        source, undecodable = decode(key[0], content, limits)
+        report.extend(undecodable)
+        if source is None:
+            return None
+        stored = None if self._store is None else self._store.read("file", *key)
+        if stored is not None:
+            return read_file(stored, source, limits)
+        module, mistakes = parse(source, limits)
+        return KnownFile(module=module, mistakes=tuple(mistakes))
 
-_Key = tuple[bytes, TextLimits]
-
-
-def _policies(files: Iterable[str]) -> Iterable[str]:
-    return (path for path in files if path.endswith(".policy"))
+    def store(self) -> None:
+        """Stores what was found out since the last time of files without mistakes."""
+        for key, file in self._files.items():
+            if self._store is not None and file.is_new:
+                self._store.write(write_file(file), "file", *key)

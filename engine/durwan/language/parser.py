@@ -30,19 +30,22 @@ _DECLARATIONS = frozenset(
 )
 
 
-def parse(source: Source, limits: TextLimits = _DEFAULT_LIMITS) -> tuple[syntax.Module, list[Diagnostic]]:
+def parse(
+    source: Source, limits: TextLimits = _DEFAULT_LIMITS, text: str | None = None
+) -> tuple[syntax.Module, list[Diagnostic]]:
     """The syntax tree of what could be read of a file, and every mistake of its text, in source order.
 
-    A declaration with a mistake in it is not in the tree. A file beyond the limits is not read at all.
+    A declaration with a mistake in it is not in the tree. A file beyond the limits is not read at all. With `text`,
+    that is read in the place of the file's own: the same, but for white space where something is to be left out.
     """
     run = _Run(source, limits)
     try:
-        run.parse()
+        run.parse(text)
     except _TooManyMistakesError:
         last = max(each.span.end for each in run.mistakes)
         run.mistakes.append(mistakes.too_many_mistakes(Span(source, last, last), MOST_MISTAKES))
     run.mistakes.sort(key=lambda each: each.order)
-    module = syntax.Module(source=source, declarations=tuple(run.declarations), names=frozenset(run.names))
+    module = syntax.Module(source=source, names=frozenset(run.names), read=lambda: tuple(run.declarations))
     return module, run.mistakes
 
 
@@ -73,9 +76,9 @@ class _Run:
         self.mistakes.append(mistake)
         self._places.add(mistake.span.start)
 
-    def parse(self) -> None:
-        """Reads the whole file."""
-        text = check_text(self._source, self._limits, self.report)
+    def parse(self, given: str | None = None) -> None:
+        """Reads the whole file, or what is given of its text."""
+        text = check_text(self._source, self._limits, self.report) if given is None else given
         if text is None:
             return
         self._abandon()

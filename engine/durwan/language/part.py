@@ -28,7 +28,7 @@ class Part:
     rules: tuple[Rule, ...] = ()
     limits: tuple[Limit, ...] = ()
     invariants: tuple[Invariant, ...] = ()
-    _digests: Digests | None = field(default=None, compare=False, repr=False)
+    known_digests: Digests | None = field(default=None, compare=False, repr=False)
 
     @property
     def end(self) -> Place:
@@ -39,9 +39,9 @@ class Part:
     @property
     def digests(self) -> Digests:
         """The digests of all that is in it; made once, since they do not depend on the place."""
-        if self._digests is None:
-            self._digests = digest_part(self.rules, self.limits, self.invariants)
-        return self._digests
+        if self.known_digests is None:
+            self.known_digests = digest_part(self.rules, self.limits, self.invariants)
+        return self.known_digests
 
     def moved(self, start: Place) -> Part:
         """The same at another place, which is only another order."""
@@ -49,7 +49,7 @@ class Part:
             return self
         rules = _renumbered(self.rules, start.rules)
         limits = _renumbered(self.limits, start.limits)
-        return Part(start, rules, limits, _renumbered(self.invariants, start.invariants), self._digests)
+        return Part(start, rules, limits, _renumbered(self.invariants, start.invariants), self.known_digests)
 
 
 def _renumbered(items: Iterable[_Ordered], first: int) -> tuple[_Ordered, ...]:

@@ -6,8 +6,10 @@ its own text. Literals are already read (escapes, units, addresses), since a mal
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal
 
 from durwan.diagnostics import Source, Span
@@ -418,10 +420,15 @@ AnyDeclaration = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Module:
-    """One file: its declarations in the order they stand in; `names` are all names, paths and patterns in its text."""
+    """One file; `names` are all names, paths and patterns in its text, `read` gives the declarations."""
 
     source: Source
-    declarations: tuple[AnyDeclaration, ...]
     names: frozenset[str]
+    read: Callable[[], tuple[AnyDeclaration, ...]]
+
+    @cached_property
+    def declarations(self) -> tuple[AnyDeclaration, ...]:
+        """Its declarations in the order they stand in; of a file that is known already, they are read only now."""
+        return self.read()

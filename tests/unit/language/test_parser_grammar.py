@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from lark import Lark
 
 from durwan.diagnostics import Source
+from durwan.language import grammar
 from durwan.language.grammar import grammar_text, tables
+from durwan.language.lalr import compute_tables, written
 from durwan.language.lexical import RESERVED
 from durwan.language.parser import parse
 from tests.generators.policy_texts import policy_texts
@@ -63,9 +65,26 @@ def test_grammar_is_read_when_first_needed_and_once() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_the_tables_beside_the_grammar_are_its_own() -> None:
+    """The tables that are read instead of computing them are those of this grammar, to the byte."""
+    beside = Path(__file__).parents[3] / "grammar" / "policy.tables.json"
+    assert beside.read_text("utf-8") == written(grammar_text()) + "\n", "python -m durwan.language.lalr > " + str(
+        beside
+    )
+    assert compute_tables(grammar_text()) == tables()
+
+
+def test_a_changed_grammar_needs_no_new_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables of another grammar are not used: a change of the grammar counts at once."""
+    changed = grammar_text().replace('"invariant" name', '"never" name')
+    monkeypatch.setattr(grammar, "grammar_text", lambda: changed)
+    assert "never" in grammar.tables.__wrapped__().keywords
+    assert "invariant" not in grammar.tables.__wrapped__().keywords
+
+
 def test_lark_never_caches(tmp_path: Path) -> None:
     """Lark's cache unpickles a file whose name others can guess: building the tables writes no file."""
-    program = "from durwan.language.grammar import tables; tables()"
+    program = "from durwan.language.lalr import *; compute_tables(grammar_text())"
     environment = {"TMPDIR": str(tmp_path), "PATH": ""}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
     assert list(tmp_path.iterdir()) == []

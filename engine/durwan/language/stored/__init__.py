@@ -1,0 +1,1 @@
+"""What was found out about policy files, kept on disk for the next run."""
