@@ -13,6 +13,7 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
+from traceback import clear_frames
 from typing import Any, Final
 
 from durwan.errors import DurwanError
@@ -109,7 +110,9 @@ def _reading(git: _Git, place: str) -> Generator[GitObjects]:
         except DurwanError:
             raise
         except Exception as error:
-            # What a damaged repository makes its readers raise has no common name.
+            # What a damaged repository makes its readers raise has no common name. Their frames may still hold a pack,
+            # which then could not be closed.
+            clear_frames(error.__traceback__)
             raise PolicySetError(f"{place} cannot be read: it is damaged ({error!r})") from error
 
 
