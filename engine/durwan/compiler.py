@@ -8,7 +8,7 @@ diagnostic.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from threading import Lock
 
@@ -35,7 +35,7 @@ class Compiler:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def _no_collection() -> Generator[None]:
     """Without the garbage collector, which would look again and again through all that a compilation builds."""
     enabled = gc.isenabled()
     gc.disable()

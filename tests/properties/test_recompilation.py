@@ -26,10 +26,11 @@ def _spelled(value: Any) -> Any:
         return value.source.path, value.source.text, value.start, value.end
     if is_dataclass(value):
         return type(value).__name__, *(_spelled(getattr(value, each.name)) for each in fields(value))
+    members: Any = value
     if isinstance(value, (list, tuple)):
-        return [_spelled(each) for each in value]
+        return [_spelled(each) for each in members]
     if isinstance(value, Mapping):
-        return {key: _spelled(each) for key, each in value.items()}
+        return {key: _spelled(members[key]) for key in members}
     return value
 
 

@@ -20,6 +20,7 @@ from durwan.model.window import Window
 from durwan.program.program import Invariant, Limit, Program, Rule
 
 Put = Callable[[str], object]
+Class = type[Any]
 Write = Callable[[Put, Any], object]
 
 # Raised whenever the meaning of programs changes, so that a revision never stands for two meanings.
@@ -74,14 +75,14 @@ def _digest(value: Rule | Limit | Invariant) -> bytes:
 
 
 def _write(put: Put, value: Any) -> None:
-    kind: type[Any] = type(value)
+    kind: Class = value.__class__
     write = _WRITERS.get(kind)
     if write is None:
         write = _WRITERS[kind] = _writer_of(kind)
     write(put, value)
 
 
-def _writer_of(kind: type[Any]) -> Write:
+def _writer_of(kind: Class) -> Write:
     """How values of a class are written that is met for the first time."""
     for known, write in _FAMILIES:
         if issubclass(kind, known):
@@ -91,7 +92,7 @@ def _writer_of(kind: type[Any]) -> Write:
     raise TypeError(f"a program cannot hold a {kind.__name__}")
 
 
-def _fields_writer(kind: type[Any]) -> Write:
+def _fields_writer(kind: Class) -> Write:
     # What takes no part in equality, such as a span, takes no part in the meaning; nor does documentation.
     names = [each.name for each in fields(kind) if each.compare and each.name not in _LEFT_OUT]
     head = f"{kind.__name__}("
@@ -143,7 +144,7 @@ def _write_window(put: Put, window: Window) -> None:
     _write(put, (window.spans, window.exceptions, sorted(window.environment().items())))
 
 
-_WRITERS: dict[type[Any], Write] = {
+_WRITERS: dict[Class, Write] = {
     type(None): lambda put, _: put("none:"),
     bool: lambda put, value: put(f"bool{value}:"),
     int: lambda put, value: put(f"int{value}:"),
@@ -152,7 +153,7 @@ _WRITERS: dict[type[Any], Write] = {
     bytes: lambda put, value: put(f"bytes{value.hex()}:"),
 }
 # What is met in several classes, such as the mappings that a mapping's type may be.
-_FAMILIES: tuple[tuple[type[Any], Write], ...] = (
+_FAMILIES: tuple[tuple[Class, Write], ...] = (
     (NetworkSet, _write_networks),
     (Window, _write_window),
     (date, lambda put, value: put(f"date{value.isoformat()}:")),

@@ -96,7 +96,8 @@ def test_what_nobody_used_is_removed(tmp_path: Path) -> None:
         before = set(_entries(tmp_path))
         store.write(name, name)
         (entry,) = set(_entries(tmp_path)) - before
-        os.utime(entry, (time.time() - days * 86_400,) * 2)
+        then = time.time() - days * 86_400
+        os.utime(entry, (then, then))
     store = Store(tmp_path)
     assert (store.read("old"), store.read("used")) == (None, "used")
     (entry,) = _entries(tmp_path)

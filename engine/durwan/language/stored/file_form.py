@@ -85,7 +85,8 @@ def _read_declared(form: Mapping[str, Any], source: Source, limits: TextLimits) 
 
 def _read_others(places: list[tuple[int, int]], source: Source, limits: TextLimits) -> tuple[AnyDeclaration, ...]:
     """The few declarations that are read from the text itself, with white space for all the others."""
-    text, kept, end = source.text, [], 0
+    text, end = source.text, 0
+    kept: list[str] = []
     for start, following in places:
         kept += [_blank(text[end:start]), text[start:following]]
         end = following

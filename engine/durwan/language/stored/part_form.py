@@ -8,7 +8,7 @@ nothing in it is checked again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Final
@@ -21,6 +21,7 @@ from durwan.program import nodes
 from durwan.program.program import Body, Invariant, Limit, Rule
 
 Form = list[Any]
+Class = type[Any]
 _Read = Callable[[Form], Any]
 
 _NODES: Final = (
@@ -33,7 +34,7 @@ _TYPES: Final = (
     types.Bool, types.Int, types.Number, types.String, types.Address, types.Network, types.Time, types.Duration,
     types.Scope, types.SetOf,
 )  # fmt: skip
-_CLASSES: Final[tuple[type[Any], ...]] = (Rule, Body, *_NODES, Limit, Invariant, Remedy, *_TYPES)
+_CLASSES: Final[tuple[Class, ...]] = (Rule, Body, *_NODES, Limit, Invariant, Remedy, *_TYPES)
 # What has no class of ours, from this number on.
 _TUPLE, _SHARED, _DECIMAL, _BYTES, _SET, _NETWORKS = range(len(_CLASSES), len(_CLASSES) + 6)
 # The order of rules is their place.
@@ -41,7 +42,7 @@ _LEFT_OUT: Final = frozenset({"span", "order"})
 _SHARED_FIELDS: Final = frozenset({"type", "element", "actions"})
 
 
-def _fields(kind: type[Any]) -> list[str]:
+def _fields(kind: Class) -> list[str]:
     return [each.name for each in fields(kind) if each.name not in _LEFT_OUT]
 
 
@@ -54,24 +55,28 @@ class PartWriter:
 
     def write(self, value: Any) -> Any:
         """A value as plain data."""
+        members: Iterable[Any] = value
         match value:
             case None | bool() | int() | str():
                 return value
             case tuple():
-                return [_TUPLE, *map(self.write, value)]
+                return [_TUPLE, *self._all(members)]
             case Decimal():
                 return [_DECIMAL, str(value)]
             case bytes():
                 return [_BYTES, value.hex()]
             case frozenset():
-                return [_SET, *map(self.write, value)]
+                return [_SET, *self._all(members)]
             case NetworkSet():
                 return [_NETWORKS, *write_networks(value)]
             case _:
                 return self._object(value)
 
+    def _all(self, values: Iterable[Any]) -> Form:
+        return [self.write(each) for each in values]
+
     def _object(self, value: Any) -> Form:
-        kind = type(value)
+        kind: Class = value.__class__
         form: Form = [_CLASSES.index(kind)]
         if hasattr(kind, "span"):
             form += (-1, -1) if value.span is None else (value.span.start, value.span.end)
@@ -93,50 +98,53 @@ class PartReader:
     """Reads the parts of one file."""
 
     def __init__(self, source: Source, table: Sequence[Any]) -> None:
-        shared: list[Any] = []
-        readers: list[_Read] = []
-        readers += [_object_reader(kind, source, readers) for kind in _CLASSES]
-        readers += [
-            lambda form: tuple([readers[each[0]](each) if type(each) is list else each for each in form[1:]]),
-            lambda form: shared[form[1]],
-            lambda form: Decimal(form[1]),
-            lambda form: bytes.fromhex(form[1]),
-            lambda form: frozenset([readers[each[0]](each) if type(each) is list else each for each in form[1:]]),
-            lambda form: read_networks(form[1], form[2]),
-        ]
-        self._readers = readers
-        for each in table:
-            shared.append(readers[each[0]](each))  # noqa: PERF401 - each may be made of those before it
+        self._source = source
+        self._shared: list[Any] = []
+        others: dict[int, _Read] = {
+            _TUPLE: lambda form: tuple(self._all(form)),
+            _SHARED: lambda form: self._shared[form[1]],
+            _DECIMAL: lambda form: Decimal(form[1]),
+            _BYTES: lambda form: bytes.fromhex(form[1]),
+            _SET: lambda form: frozenset(self._all(form)),
+            _NETWORKS: lambda form: read_networks(form[1], form[2]),
+        }
+        self._readers: list[_Read] = []
+        self._readers += [*map(self._object_reader, _CLASSES), *(others[number] for number in sorted(others))]
+        for each in table:  # each may be made of those before it
+            self._shared.append(self._readers[each[0]](each))
 
     def ordered(self, forms: Sequence[Form], first: int) -> tuple[Any, ...]:
         """Rules, limits or invariants, the first of which has this order."""
-        found = tuple([self._readers[form[0]](form) for form in forms])
+        found: list[Any] = [self._readers[form[0]](form) for form in forms]
         for order, each in enumerate(found, first):
             object.__setattr__(each, "order", order)
-        return found
+        return tuple(found)
 
+    def _all(self, form: Form) -> list[Any]:
+        readers = self._readers
+        return [readers[each[0]](each) if type(each) is list else each for each in form[1:]]
 
-def _object_reader(kind: type[Any], source: Source, readers: Sequence[_Read]) -> _Read:
-    """What makes the objects of a class.
+    def _object_reader(self, kind: Class) -> _Read:
+        """What makes the objects of a class.
 
-    They are made without their constructor, which is slow for what cannot be changed; nothing here depends on one.
-    """
-    make = object.__new__
-    setters = [getattr(kind, name).__set__ for name in _fields(kind)]
-    set_span = kind.span.__set__ if hasattr(kind, "span") else None
+        They are made without their constructor, which is slow for what cannot be changed; nothing here depends on one.
+        """
+        make, source, readers = object.__new__, self._source, self._readers
+        setters: list[Callable[[Any, Any], None]] = [getattr(kind, name).__set__ for name in _fields(kind)]
+        set_span: Callable[[Any, Any], None] | None = kind.span.__set__ if hasattr(kind, "span") else None
 
-    def read(form: Form) -> Any:
-        made = make(kind)
-        coming = iter(form)
-        next(coming)
-        if set_span is not None:
-            start, end = next(coming), next(coming)
-            set_span(made, None if start < 0 else Span(source, start, end))
-        for put, each in zip(setters, coming, strict=True):
-            put(made, readers[each[0]](each) if type(each) is list else each)
-        return made
+        def read(form: Form) -> Any:
+            made = make(kind)
+            coming = iter(form)
+            next(coming)
+            if set_span is not None:
+                start, end = next(coming), next(coming)
+                set_span(made, None if start < 0 else Span(source, start, end))
+            for put, each in zip(setters, coming, strict=True):
+                put(made, readers[each[0]](each) if type(each) is list else each)
+            return made
 
-    return read
+        return read
 
 
 def write_networks(networks: NetworkSet) -> tuple[str, str]:
