@@ -77,6 +77,7 @@ class Reloading(Generic[P]):
         self._last_installed = 0
         self._current: _Current[P] | None = None
         self._refused: str | None = None
+        self._told: Edition | None = None
         self._denies = False
         self._status = Status(source=source.name)
 
@@ -149,6 +150,7 @@ class Reloading(Generic[P]):
         """Denies everything once the policy is stale, and lets it decide again once it is not."""
         with self._lock:
             current = self._current
+            self._tell_ageing(current)
             denies = current is not None and not self._keeps_stale and self._is_stale(current)
             if current is None or denies == self._denies:
                 return
@@ -161,6 +163,12 @@ class Reloading(Generic[P]):
                 self._place.install(current.policy)
                 self._log("info", f"the policy of {self.source.name} is fresh again")
 
+    def _tell_ageing(self, current: _Current[P] | None) -> None:
+        """Once for each bundle: that it is high time for the next one."""
+        if current is not None and current.edition is not self._told and self._is_past(current.edition.ages):
+            self._told = current.edition
+            self._log("warning", f"{self.source.name} has passed half of its life: build the next one")
+
     @property
     def may_become_stale(self) -> bool:
         """Whether somebody has to call `enforce_age` now and then."""
@@ -168,11 +176,15 @@ class Reloading(Generic[P]):
         return self._max_age is not None or (current is not None and current.edition.expires is not None)
 
     def _is_stale(self, current: _Current[P]) -> bool:
-        expires = current.edition.expires
-        if self._max_age is not None and time.monotonic() - current.seen > self._max_age:
-            return True
+        too_old = self._max_age is not None and time.monotonic() - current.seen > self._max_age
+        return too_old or self._is_past(current.edition.expires)
+
+    def _is_past(self, instant: int | None) -> bool:
+        """Whether it is so late, by the engine's clock; never where there is no such instant."""
+        if instant is None:
+            return False
         try:
-            return expires is not None and self._clock() >= expires
+            return self._clock() >= instant
         except Exception:  # noqa: BLE001 - nobody knows what time it is; then it may be too late
             return True
 
@@ -192,14 +204,14 @@ class Reloading(Generic[P]):
         if current is None:
             return self._status
         age = int((time.monotonic() - current.seen) * 1000)
-        return replace(self._status, age=age, stale=self._is_stale(current))
+        return replace(self._status, age=age, stale=self._is_stale(current), ageing=self._is_past(current.edition.ages))
 
     def _succeeded(self, edition: Edition) -> None:
         now = _wall_clock()
         self._refused = None
         self._status = replace(
             self._status, ready=True, revision=edition.compiled.revision, since=now, commit=edition.commit,
-            version=edition.version, expires=edition.expires, ageing=edition.ageing, reloads=self._status.reloads + 1,
+            version=edition.version, expires=edition.expires, reloads=self._status.reloads + 1,
             last_attempt=now, last_error=None, diagnostics=(),
         )  # fmt: skip
         if self._status.reloads > 1:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from durwan.errors import DurwanError
-from durwan.runtime.bundle import MOST_BYTES, Bundle, accept, read_bundle
+from durwan.runtime.bundle import Bundle, accept, read_bundle, read_bundle_file
 from durwan.runtime.bundle_trust import Trust
 from durwan.runtime.policy import Compiled
 from durwan.runtime.settings import Loading
@@ -42,7 +42,7 @@ class Edition:
         commit: where the source is a git repository: the commit, in 40 digits.
         version: of a bundle.
         expires: when a bundle ceases to be valid, in milliseconds since the epoch.
-        ageing: whether a bundle had passed half of its life when it was read.
+        ages: from when on a bundle has passed half of its life, likewise.
         accept: to be called once, after all tests were passed and right before the policy decides.
     """
 
@@ -51,7 +51,7 @@ class Edition:
     commit: str | None = None
     version: int | None = None
     expires: int | None = None
-    ageing: bool = False
+    ages: int | None = None
     accept: Callable[[], None] = _nothing
 
 
@@ -234,7 +234,7 @@ class BundleFile:
             stamp=_digest({"": content}),
             version=bundle.version,
             expires=bundle.expires,
-            ageing=bundle.ageing,
+            ages=_half_of(bundle),
             accept=_Accepting(bundle),
         )
 
@@ -252,10 +252,16 @@ class BundleFile:
 
     def _content(self) -> bytes:
         try:
-            with Path(self.name).open("rb") as file:
-                return file.read(MOST_BYTES + 1)
+            return read_bundle_file(self.name)
         except OSError as error:
             raise SourceError(f"the bundle {self.name} cannot be read: {error.strerror or error}") from error
+
+
+def _half_of(bundle: Bundle) -> int | None:
+    """When half of its life is over; of a bundle that does not say when it was built, only whether it is."""
+    if bundle.created is None or bundle.expires is None:
+        return 0 if bundle.ageing else None
+    return (bundle.created + bundle.expires) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,14 +349,15 @@ class _Compiling:
     """
 
     def __init__(self) -> None:
-        self._memory: Any = None
+        self._compiler: Any = None
         self._has_compiled = False
 
     def __call__(self, files: Any) -> Compiled:
-        if self._has_compiled and self._memory is None:
-            self._memory = _room("language.memory").Memory()
+        compiler = self._compiler or _room("compiler").Compiler()
+        if self._has_compiled:
+            self._compiler = compiler
         self._has_compiled = True
-        found: Compiled = _room("workshop.release").release(files, self._memory)
+        found: Compiled = _room("workshop.release").released(compiler.compile(files))
         return found
 
 

@@ -23,7 +23,7 @@ class Status:
         commit: of a git repository, in 40 digits.
         version: of a bundle.
         expires: when the bundle does, in milliseconds since the epoch.
-        ageing: whether the bundle had passed half of its life when it was read: high time for the next one.
+        ageing: whether the bundle has passed half of its life: high time for the next one.
         reloads: how often a policy was read, passed its tests and was put in place, the first time included.
         failures: how often that failed; the policy before it went on deciding.
         last_attempt: when it was last tried, in milliseconds since the epoch.

@@ -13,19 +13,27 @@ from durwan.runtime.policy import Compiled, SelfTest
 
 
 def release(policy_set: PolicySet, memory: Memory | None = None) -> Compiled:
-    """Compiles a policy set, and attaches the cases that its manifest names under `must_pass`.
-
-    A set that names none costs no more than its compilation: its test files are not read.
+    """Compiles a policy set, and attaches the cases that its manifest names: see `released`.
 
     Args:
         policy_set: what to compile.
         memory: what is remembered of an earlier compilation of the set.
 
     Raises:
+        PolicyError: as `released`.
+    """
+    return released(compile_policy(policy_set, memory))
+
+
+def released(compilation: Compilation) -> Compiled:
+    """What a policy set was compiled to, with the cases that its manifest names under `must_pass`.
+
+    A set that names none costs no more than its compilation: its test files are not read.
+
+    Raises:
         PolicyError: the set has mistakes, its test files too where it names cases; or one of the cases that it names
             is not there, or is skipped.
     """
-    compilation = compile_policy(policy_set, memory)
     compiled = compilation.finished()
     if not compilation.manifest.must_pass:
         return compiled
