@@ -1,4 +1,4 @@
-"""`policy-check eval [PATH] --request FILE`: decides requests by a policy set."""
+"""`policy-check eval [PATH] --request FILE`: decides requests by a policy set, or by a bundle of one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from durwan.cli import arguments as options
+from durwan.cli.bundle_files import bundle_at
 from durwan.cli.exits import FINDINGS, GOOD, UsageError
 from durwan.cli.findings import write_broken
 from durwan.cli.reading import clock_of, read_policy_set, root_of
@@ -28,6 +29,7 @@ EXAMPLES = """\
   policy-check eval policies/ --request request.json
   policy-check eval policies/ --request - --now 2026-03-02T09:00:00Z -f json < request.json
   policy-check eval policies/ --request request.json --fail-on deny
+  policy-check eval desk.bundle --request request.json
 """
 
 
@@ -46,10 +48,15 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     """Decides each request and writes the decisions; the exit code is good whatever they are, unless asked for."""
     clock = clock_of(arguments)
     requests, in_array = read_requests(_read(arguments.request))
-    compilation = compile_policy(read_policy_set(arguments))
-    if compilation.program is None:
-        return write_broken(output, compilation, root_of(arguments))
-    engine = Engine(compilation.finished, clock=clock)
+    bundle = bundle_at(arguments, clock())
+    if bundle is not None:
+        compiled = bundle.compiled
+    else:
+        compilation = compile_policy(read_policy_set(arguments))
+        if compilation.program is None:
+            return write_broken(output, compilation, root_of(arguments))
+        compiled = compilation.finished()
+    engine = Engine(lambda: compiled, clock=clock)
     decisions = [engine.decide(request) for request in requests]
     if output.is_json:
         fields: dict[str, Any] = {"decisions": [each.as_dict() for each in decisions]}

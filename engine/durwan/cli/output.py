@@ -45,6 +45,11 @@ class Output:
         document = {"version": 1, "command": self.command, "revision": revision} | dict(fields)
         self.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
+    def take_file(self) -> str | None:
+        """The output file, for a command that makes it itself; what it says goes to standard output then."""
+        taken, self._file = self._file, None
+        return taken
+
     def progress(self, text: str) -> None:
         """What is going on, for those who asked to hear it."""
         if self.verbose and not self.quiet:

@@ -19,6 +19,10 @@ COMMANDS: Final = {
     "test": ("run_tests", "run the test files of a policy set"),
     "eval": ("evaluate", "decide requests by a policy set"),
     "show": ("show", "list what a policy set declares"),
+    "build": ("build", "compile and test a policy set, and make a bundle of it"),
+    "sign": ("sign", "add a signature to a bundle"),
+    "verify": ("verify", "verify a bundle as a gateway does"),
+    "keygen": ("keygen", "make a pair of keys to sign bundles with"),
     "fmt": ("reformat", "write policy files in the one layout"),
     "explain": ("explain", "print the page of a code, such as P0101"),
 }
@@ -39,11 +43,12 @@ examples:
   policy-check policies/ --ref HEAD~1
   policy-check test policies/ --run withdrawal
   policy-check eval policies/ --request request.json -f json
+  policy-check build policies/ -o desk.bundle --version 42
   policy-check explain P0101
 
 exit codes:
   0  good
-  1  findings: a test failed, or a warning under --fail-level warning
+  1  findings: a test failed, a bundle is refused, or a warning under --fail-level warning
   2  the call or the configuration is wrong
   3  the policies do not compile
   10 a fault of policy-check itself

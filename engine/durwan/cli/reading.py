@@ -29,6 +29,10 @@ def read_policy_set(arguments: argparse.Namespace) -> PolicySet:
     if arguments.ref is not None:
         return read_revision(path, arguments.ref)
     if path.is_file():
+        from durwan.cli.bundle_files import is_bundle_file  # noqa: PLC0415 - a directory needs nothing of bundles
+
+        if is_bundle_file(arguments.path):
+            raise UsageError(f"{arguments.path} is a bundle, compiled and tested before: verify, show and eval read it")
         if path.suffix != ".policy":
             raise UsageError(f"{arguments.path} is no policy file: give a directory, or a file that ends in .policy")
         return read_mapping({path.name: path.read_bytes()})

@@ -1,4 +1,4 @@
-"""`policy-check show [PATH]`: what a policy set declares."""
+"""`policy-check show [PATH]`: what a policy set, or a bundle of one, declares."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from durwan.cli import arguments as options
+from durwan.cli.bundle_files import bundle_at
 from durwan.cli.exits import GOOD
 from durwan.cli.findings import counted, write_broken
 from durwan.cli.reading import read_policy_set, root_of
 from durwan.compilation import compile_policy
 from durwan.diagnostics.terminal import located
+from durwan.model.types import TIME_MIN
 from durwan.model.values import format_duration
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   policy-check show policies/
   policy-check show policies/ --ref v1.4.0 -f json
+  policy-check show desk.bundle
 """
 
 _EFFECTS = ("deny", "allow", "challenge")
@@ -37,15 +40,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Writes what is declared, in source order."""
+    bundle = bundle_at(arguments, TIME_MIN)
+    if bundle is not None:
+        return _show(output, bundle.compiled.program, bundle.compiled.revision, "")
     compilation = compile_policy(read_policy_set(arguments))
     root = root_of(arguments)
-    program = compilation.program
-    if program is None:
+    if compilation.program is None:
         return write_broken(output, compilation, root)
+    return _show(output, compilation.program, compilation.revision, root)
+
+
+def _show(output: Output, program: Program, revision: str | None, root: str) -> int:
     if output.is_json:
-        output.write_json(_form(program, root), compilation.revision)
+        output.write_json(_form(program, root), revision)
         return GOOD
-    output.write(f"{output.style.paint(program.name, 'bold')}\nrevision {compilation.revision}\n")
+    output.write(f"{output.style.paint(program.name, 'bold')}\nrevision {revision}\n")
     for section in (_actions(program, output.style), *_tables(program, output.style, root)):
         text = "\n".join(line.rstrip() for line in section)
         output.write(f"\n{text}\n" if text else "")
