@@ -9,9 +9,9 @@ from durwan.credentials.key_files import read_key_files
 from durwan.credentials.keys import StaticKeys
 from durwan.diagnostics import Diagnostic
 from durwan.errors import PolicyError
-from durwan.language.check import check
+from durwan.language.check import Checked, check_files
 from durwan.language.manifest import Manifest, read_manifest
-from durwan.language.parser import decode, parse
+from durwan.language.memory import Memory
 from durwan.language.policy_set import PolicySet, read_directory, read_mapping
 from durwan.language.syntax import Module
 from durwan.program.fingerprint import fingerprint
@@ -46,8 +46,8 @@ class Compilation:
         return Compiled(program=self.program, revision=self.revision, diagnostics=self.diagnostics, keys=self.keys)
 
 
-def compile_policy(policy_set: PolicySet) -> Compilation:
-    """Compiles a policy set.
+def compile_policy(policy_set: PolicySet, memory: Memory | None = None) -> Compilation:
+    """Compiles a policy set. What the `memory` holds of earlier compilations is not made anew: see `Compiler`.
 
     The stages, each of which reports all mistakes that it finds:
 
@@ -61,24 +61,23 @@ def compile_policy(policy_set: PolicySet) -> Compilation:
     Functions are generated from the program later, by the engine, when an action is first decided.
     """
     manifest, diagnostics = read_manifest(policy_set)
-    modules, mistakes = _parse(policy_set, manifest)
+    files, mistakes = (memory or Memory()).read(policy_set.files, manifest.limits)
     diagnostics.extend(mistakes)
-    program = None
-    if len(modules) == sum(path.endswith(".policy") for path in policy_set.files):
-        program, mistakes = check(modules, policy_set.files, manifest)
-        diagnostics.extend(mistakes)
-    keys, mistakes = _read_keys(policy_set, manifest, program)
+    checked = Checked(None, [], ())
+    if len(files) == sum(path.endswith(".policy") for path in policy_set.files):
+        checked = check_files(files, policy_set.files, manifest)
+        diagnostics.extend(checked.diagnostics)
+    keys, mistakes = _read_keys(policy_set, manifest, checked.program)
     diagnostics.extend(mistakes)
-    if any(item.severity == "error" for item in diagnostics):
-        program = None
+    program = None if any(item.severity == "error" for item in diagnostics) else checked.program
     return Compilation(
         policy_set=policy_set,
         manifest=manifest,
-        modules=tuple(modules),
+        modules=tuple(file.module for file in files),
         keys=keys,
         diagnostics=tuple(sorted(diagnostics, key=lambda item: item.order)),
         program=program,
-        revision=None if program is None else fingerprint(program),
+        revision=None if program is None else fingerprint(program, [part.digests for part in checked.parts]),
     )
 
 
@@ -99,21 +98,6 @@ def compile_sources(sources: Mapping[str, str]) -> Compiled:
         PolicyError: the set has mistakes.
     """
     return compile_policy(read_mapping(sources)).finished()
-
-
-def _parse(policy_set: PolicySet, manifest: Manifest) -> tuple[list[Module], list[Diagnostic]]:
-    modules: list[Module] = []
-    diagnostics: list[Diagnostic] = []
-    for path, content in policy_set.files.items():
-        if not path.endswith(".policy"):
-            continue
-        source, mistakes = decode(path, content, manifest.limits)
-        diagnostics.extend(mistakes)
-        if source is not None:
-            module, mistakes = parse(source, manifest.limits)
-            modules.append(module)
-            diagnostics.extend(mistakes)
-    return modules, diagnostics
 
 
 def _read_keys(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from durwan.diagnostics import Diagnostic
 from durwan.language.checker import Checker
+from durwan.language.known_file import KnownFile
 from durwan.language.lets import Lets
 from durwan.language.lists import ListReader
 from durwan.language.lowering import Lowering
 from durwan.language.mistakes import rules as mistakes
+from durwan.language.part import Part, Place
 from durwan.language.prelude import prelude
 from durwan.language.resolver import Resolver
 from durwan.language.syntax import Module, RuleDeclaration
+from durwan.language.view import View
 from durwan.language.vocabulary import Vocabulary
 from durwan.language.windows import WindowMaker
 from durwan.model.schema import Schema
@@ -24,35 +29,55 @@ if TYPE_CHECKING:
     from durwan.language.manifest import Manifest
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the files of a policy set mean, and every mistake in them, in source order.
+
+    The program is None if and only if there is an error among the diagnostics; it is made of the `parts`, one for each
+    file.
+    """
+
+    program: Program | None
+    diagnostics: list[Diagnostic]
+    parts: tuple[Part, ...]
+
+
 def check(
     modules: Sequence[Module], files: Mapping[str, bytes], manifest: Manifest
 ) -> tuple[Program | None, list[Diagnostic]]:
-    """The program that the modules of a policy set mean, and every mistake in them, in source order.
+    """The program that the modules of a policy set mean, and every mistake in them: see `check_files`."""
+    checked = check_files([KnownFile(module=module) for module in modules], files, manifest)
+    return checked.program, checked.diagnostics
 
-    `files` are all files of the set, of which lists and calendars are read. The program is None if and only if there
-    is an error among the diagnostics. Mistakes of the text itself are the parser's; a module that has some is checked
-    as far as it could be read, and then the program does not stand for the whole text.
+
+def check_files(known: Sequence[KnownFile], files: Mapping[str, bytes], manifest: Manifest) -> Checked:
+    """Checks the policy files of a set, of which something may be known already.
+
+    `files` are all files of the set, of which lists and calendars are read. Mistakes of the text itself are the
+    parser's; a file that has some is checked as far as it could be read, and then the program does not stand for the
+    whole text.
     """
     report: list[Diagnostic] = []
     # The path decides which rule is named as the reason, never whether a request is allowed.
-    modules = sorted(modules, key=lambda module: _bytes(module.source.path))
+    known = sorted(known, key=lambda file: _bytes(file.module.source.path))
     windows = WindowMaker(manifest.calendars, files, report)
-    vocabulary = _resolve(modules, files, manifest, windows, report)
+    vocabulary = _resolve(known, files, manifest, windows, report)
     checker = Checker(vocabulary, report)
     # Lets before rules: a rule that uses a wrong let is not wrong itself.
     lets = Lets(vocabulary, checker, report, nesting=manifest.limits.nesting)
     lets.check()
     lowering = Lowering(vocabulary, checker, lets, report)
-    lowering.lower(modules)
-    _count_rules(modules, manifest, report)
+    parts = _lower(known, lowering, View(vocabulary, checker, lets), report)
+    _count_rules(known, manifest, report)
     report.sort(key=_source_order)
-    if any(item.severity == "error" for item in report):
-        return None, report
-    return _assemble(manifest.name, vocabulary, checker, lowering, windows), report
+    program = None
+    if not any(item.severity == "error" for item in report):
+        program = _assemble(manifest.name, vocabulary, checker, parts, windows)
+    return Checked(program, report, parts)
 
 
 def _resolve(
-    modules: Sequence[Module],
+    known: Sequence[KnownFile],
     files: Mapping[str, bytes],
     manifest: Manifest,
     windows: WindowMaker,
@@ -66,14 +91,33 @@ def _resolve(
         suggestions=vocabulary.suggestions,
         report=report,
     )
-    return Resolver(vocabulary, lists, windows, report).resolve(prelude(), modules)
+    return Resolver(vocabulary, lists, windows, report).resolve(prelude(), known)
 
 
-def _count_rules(modules: Sequence[Module], manifest: Manifest, report: list[Diagnostic]) -> None:
-    rules = [each for module in modules for each in module.declarations if isinstance(each, RuleDeclaration)]
-    most = manifest.limits.rules
-    if len(rules) > most:
-        report.append(mistakes.too_many_rules(rules[most].name, len(rules), most))
+def _lower(known: Sequence[KnownFile], lowering: Lowering, view: View, report: list[Diagnostic]) -> tuple[Part, ...]:
+    """The parts of the program, each taken over if its file and all that the names in it stand for are as they were."""
+    parts: list[Part] = []
+    place = Place()
+    for file in known:
+        seen = view.of(file.names)
+        if file.part is not None and file.seen == seen:
+            part = file.part = file.part.moved(place)
+        else:
+            before = len(report)
+            part = lowering.lower(file.module, place)
+            # What has mistakes is made anew each time, so that they are told each time.
+            if view.is_complete and len(report) == before:
+                file.part, file.seen = part, seen
+        parts.append(part)
+        place = part.end
+    return tuple(parts)
+
+
+def _count_rules(known: Sequence[KnownFile], manifest: Manifest, report: list[Diagnostic]) -> None:
+    count, most = sum(file.declared.rule_count for file in known), manifest.limits.rules
+    if count > most:
+        rules = (each for file in known for each in file.module.declarations if isinstance(each, RuleDeclaration))
+        report.append(mistakes.too_many_rules(next(islice(rules, most, None)).name, count, most))
 
 
 def _source_order(item: Diagnostic) -> tuple[bytes, int, int, str]:
@@ -85,7 +129,9 @@ def _bytes(path: str) -> bytes:
     return path.encode("utf-8", "surrogatepass")
 
 
-def _assemble(name: str, vocabulary: Vocabulary, checker: Checker, lowering: Lowering, windows: WindowMaker) -> Program:
+def _assemble(
+    name: str, vocabulary: Vocabulary, checker: Checker, parts: Sequence[Part], windows: WindowMaker
+) -> Program:
     """The program, of parts that are all known to be right."""
     return Program(
         name=name,
@@ -94,9 +140,9 @@ def _assemble(name: str, vocabulary: Vocabulary, checker: Checker, lowering: Low
             scopes=vocabulary.includes,
             attributes={path: each.type for path, each in vocabulary.attributes.items() if each.type is not None},
         ),
-        rules=tuple(lowering.rules),
-        limits=tuple(lowering.limits),
-        invariants=tuple(lowering.invariants),
+        rules=tuple(each for part in parts for each in part.rules),
+        limits=tuple(each for part in parts for each in part.limits),
+        invariants=tuple(each for part in parts for each in part.invariants),
         lets={let: found.node for let, found in checker.lets.items() if found is not None},
         networks={key: each.ranges for key, each in vocabulary.networks.items() if each.ranges is not None},
         sets={key: each.members for key, each in vocabulary.sets.items() if each.members is not None},

@@ -1,24 +1,23 @@
 """The files of a policy set at a git revision, read from the repository's objects and references alone.
 
 A repository is somebody else's text. So nothing of it is interpreted beyond commits, tags, trees and blobs: its
-configuration is not opened, nothing is checked out, and no other program runs. How much an object would be once it is
-inflated is looked up before it is inflated.
+configuration is not opened, nothing is checked out, and no other program runs. How its objects are read stands in
+`git_objects`.
 """
 
 from __future__ import annotations
 
 import re
 import stat
-import zlib
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from durwan.errors import DurwanError
+from durwan.language.git_objects import GitNotInstalledError, GitObjects
 from durwan.language.set_files import (
-    FILE_CEILING,
     Budget,
     PolicySetError,
     belongs,
@@ -29,21 +28,7 @@ from durwan.language.set_files import (
 _SHA = re.compile(r"[0-9a-f]{40}")
 _ABBREVIATED = re.compile(r"[0-9a-f]{4,39}")
 _REVISION = re.compile(r"(?P<base>[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199})(?P<steps>(?:[~^][0-9]{0,4}){0,20})")
-_MOST_TAGS: Final = 10
-_MOST_STORES: Final = 8
-# Inflating one object may inflate a chain of others that it is written as a difference to.
-_CHAIN_CEILING: Final = 4 * FILE_CEILING
-_LONGEST_CHAIN: Final = 4_096
-_OFFSET_DELTA, _REFERENCE_DELTA = 6, 7
-
-
-class GitNotInstalledError(DurwanError):
-    """A revision is asked for, and the extra that reads git repositories is not installed."""
-
-    command = "pip install 'durwan[git]'"
-
-    def __init__(self) -> None:
-        super().__init__(f"reading a git revision needs dulwich: {self.command}")
+_MOST_COMMITS: Final = 50_000
 
 
 def read_tree(repository: Path, revision: str, subdirectory: str) -> dict[str, bytes]:
@@ -57,17 +42,75 @@ def read_tree(repository: Path, revision: str, subdirectory: str) -> dict[str, b
     if subdirectory not in {"", "."}:
         within = subdirectory.removesuffix("/")
         check_path(within)
-    with closing(_Objects(git)) as objects:
+    with _reading(git, f"{repository} at {revision}") as objects:
+        tree = objects.tree_of(_commit(git, objects, revision))
+        for part in within.split("/") if within else ():
+            tree = _subtree(objects, tree, part, within)
+        return _files(objects, tree, f"{repository} at {revision}")
+
+
+def commit_of(repository: Path, revision: str) -> str:
+    """The commit that a revision names now, in 40 digits.
+
+    Raises:
+        PolicySetError: there is no such repository or revision.
+        GitNotInstalledError: dulwich is not installed.
+    """
+    git, _ = find_repository(repository)
+    with _reading(git, f"{repository} at {revision}") as objects:
+        return _commit(git, objects, revision).decode()
+
+
+def descends(repository: Path, commit: str, ancestor: str) -> bool:
+    """Whether a commit is another one or has it among its ancestors, as far as the repository has them.
+
+    Args:
+        repository: as for `read_tree`.
+        commit: the younger commit, in 40 digits.
+        ancestor: the older one, likewise.
+
+    Raises:
+        PolicySetError: the younger commit cannot be read, or so many lie between the two that the search is given up.
+        GitNotInstalledError: dulwich is not installed.
+    """
+    git, _ = find_repository(repository)
+    with _reading(git, f"{repository} at {commit}") as objects:
+        seen = {commit.encode()}
+        newest = [commit.encode()]
+        while newest:
+            if ancestor.encode() in seen:
+                return True
+            if len(seen) > _MOST_COMMITS:
+                raise PolicySetError(f"{repository} has more than {_MOST_COMMITS} commits since {ancestor}")
+            # The history of a shallow clone ends somewhere.
+            parents = [parent for each in newest if objects.has(each) for parent in objects.parents_of(each)]
+            newest = [parent for parent in dict.fromkeys(parents) if parent not in seen]
+            seen.update(newest)
+        return False
+
+
+def places_of_references(repository: Path) -> tuple[str, ...]:
+    """The directories in which a repository keeps its references: where a change of a branch shows.
+
+    Raises:
+        PolicySetError: there is no such repository.
+    """
+    git, _ = find_repository(repository)
+    folders = [git.own, git.common, *(path for path in (git.common / "refs").rglob("*") if path.is_dir())]
+    return tuple(sorted({str(folder) for folder in [*folders, git.common / "refs"] if folder.is_dir()}))
+
+
+@contextmanager
+def _reading(git: _Git, place: str) -> Generator[GitObjects]:
+    """The objects of a repository, for as long as they are read."""
+    with closing(GitObjects(git.common)) as objects:
         try:
-            tree = objects.tree_of(_commit(git, objects, revision))
-            for part in within.split("/") if within else ():
-                tree = _subtree(objects, tree, part, within)
-            return _files(objects, tree, f"{repository} at {revision}")
+            yield objects
         except DurwanError:
             raise
         except Exception as error:
             # What a damaged repository makes its readers raise has no common name.
-            raise PolicySetError(f"{repository} at {revision} cannot be read: it is damaged ({error!r})") from error
+            raise PolicySetError(f"{place} cannot be read: it is damaged ({error!r})") from error
 
 
 class _Git:
@@ -114,7 +157,7 @@ def _first_line(path: Path) -> str:
 # ---------------------------------------------------------------- revisions
 
 
-def _commit(git: _Git, objects: _Objects, revision: str) -> bytes:
+def _commit(git: _Git, objects: GitObjects, revision: str) -> bytes:
     """The commit that a revision names."""
     found = _REVISION.fullmatch(revision)
     base = found["base"] if found else ""
@@ -153,7 +196,7 @@ def _reference(git: _Git, name: str) -> bytes | None:
     return None
 
 
-def _digits(objects: _Objects, name: str) -> bytes | None:
+def _digits(objects: GitObjects, name: str) -> bytes | None:
     """The object whose digits these are, or begin so."""
     if _SHA.fullmatch(name):
         return name.encode()
@@ -168,14 +211,14 @@ def _digits(objects: _Objects, name: str) -> bytes | None:
 # ---------------------------------------------------------------- trees
 
 
-def _subtree(objects: _Objects, tree: bytes, name: str, path: str) -> bytes:
+def _subtree(objects: GitObjects, tree: bytes, name: str, path: str) -> bytes:
     for entry, mode, target in objects.entries_of(tree):
         if entry == name and mode == stat.S_IFDIR:
             return target
     raise PolicySetError(f"the revision has no directory {path!r}")
 
 
-def _files(objects: _Objects, root: bytes, place: str) -> dict[str, bytes]:
+def _files(objects: GitObjects, root: bytes, place: str) -> dict[str, bytes]:
     """The files of the set whose root is this tree; one link or submodule anywhere refuses the whole."""
     budget = Budget(place)
     wanted: list[tuple[str, bytes]] = []
@@ -191,6 +234,7 @@ def _files(objects: _Objects, root: bytes, place: str) -> dict[str, bytes]:
             elif stat.S_ISREG(mode):
                 if belongs(path) and not is_left_out:
                     wanted.append((path, target))
+                    budget.expected(len(wanted))
             else:
                 kind = {stat.S_IFLNK: "a symbolic link", 0o160000: "a submodule"}.get(mode, f"of mode {mode:o}")
                 raise PolicySetError(f"{place} is refused: {path!r} is {kind}")
@@ -201,155 +245,4 @@ def _files(objects: _Objects, root: bytes, place: str) -> dict[str, bytes]:
     return found
 
 
-class _Objects:
-    """The objects of a repository, each inflated only after its size was looked up."""
-
-    def __init__(self, git: _Git) -> None:
-        try:
-            self._store: Any = import_module("dulwich.object_store").DiskObjectStore(str(git.common / "objects"))
-            self._malformed: type[Exception] = import_module("dulwich.errors").ObjectFormatException
-        except ImportError as error:
-            raise GitNotInstalledError from error
-        # A repository may borrow objects from others on this machine, and these from yet others.
-        self._stores: list[Any] = [self._store]
-        for store in self._stores:
-            self._stores.extend(store.alternates if len(self._stores) < _MOST_STORES else ())
-
-    def close(self) -> None:
-        """Close the packs."""
-        for store in self._stores:
-            store.close()
-
-    def content(self, name: bytes, kind: bytes) -> bytes:
-        """The bytes of an object of this kind; its digits, its kind and its size are checked."""
-        found: bytes = self._object(name, kind).as_raw_string()
-        if len(found) != self.size(name):
-            raise PolicySetError(f"the object {name.decode()} of the repository is not as large as it says")
-        return found
-
-    def size(self, name: bytes) -> int:
-        """How large the object is once it is inflated.
-
-        Raises:
-            PolicySetError: inflating it would take more memory than anything of a policy set should.
-        """
-        sizes = next((found for store in self._stores if (found := _sizes_in(store, name.decode()))), None)
-        if sizes is None:
-            raise PolicySetError(f"the repository does not have the object {name.decode()}: is it a shallow clone?")
-        if sum(sizes) > _CHAIN_CEILING or max(sizes) > FILE_CEILING:
-            raise PolicySetError(f"the object {name.decode()} of the repository is too large")
-        return sizes[0]
-
-    def tree_of(self, commit: bytes) -> bytes:
-        """The root tree of a commit."""
-        return self._object(commit, b"commit").tree  # type: ignore[no-any-return]
-
-    def parents_of(self, commit: bytes) -> list[bytes]:
-        """The parents of a commit, the first one first."""
-        return list(self._object(commit, b"commit").parents)
-
-    def peeled(self, name: bytes) -> bytes:
-        """The commit that an object is, or that a tag leads to."""
-        for _ in range(_MOST_TAGS):
-            found = self._object(name, None)
-            if found.type_name != b"tag":
-                break
-            name = found.object[1]
-        return name
-
-    def entries_of(self, tree: bytes) -> Iterator[tuple[str, int, bytes]]:
-        """Name, mode and object of each entry of a tree."""
-        found = self._object(tree, b"tree")
-        try:
-            # A name that stands twice or has a slash, names out of order: other readers would see other files.
-            found.check()
-        except self._malformed as error:
-            raise PolicySetError(f"the tree {tree.decode()} of the repository is refused: {error}") from error
-        for entry in found.items():
-            yield entry.path.decode("utf-8", "surrogateescape"), entry.mode, entry.sha
-
-    def beginning_with(self, digits: bytes) -> list[bytes]:
-        """The commits and tags whose names begin with these digits."""
-        found = {bytes(name) for store in self._stores for name in store if name.startswith(digits)}
-        return sorted(name for name in found if self._object(name, None).type_name in {b"commit", b"tag"})
-
-    def _object(self, name: bytes, kind: bytes | None) -> Any:
-        self.size(name)
-        found = self._store[name]
-        if kind is not None and found.type_name != kind:
-            raise PolicySetError(f"the object {name.decode()} is not a {kind.decode()}")
-        return found
-
-
-def _sizes_in(store: Any, digits: str) -> list[int]:
-    """The sizes that come with inflating an object, its own first; empty where the store does not have it."""
-    for pack in store.packs:
-        try:
-            offset: int = pack.index.object_offset(bytes.fromhex(digits))
-        except KeyError:
-            continue
-        return list(_declared_sizes(Path(str(pack.data.path)), offset, pack.index))
-    path = Path(str(store.path)) / digits[:2] / digits[2:]
-    if not path.is_file():
-        return []
-    with path.open("rb") as file:
-        head = zlib.decompressobj().decompress(file.read(4_096), 64)
-    return [int(head.partition(b"\0")[0].split(b" ")[1])]
-
-
-def _declared_sizes(pack: Path, offset: int, index: Any) -> Iterator[int]:
-    """The sizes that a pack gives for an object, and for all that must be inflated before it can be.
-
-    For an object that is written as a difference to another (gitformat-pack): the size of the result, that of the
-    difference, and then the sizes of the other.
-    """
-    with pack.open("rb") as file:
-        for _ in range(_LONGEST_CHAIN):
-            file.seek(offset)
-            head = file.read(4_096)
-            kind, size, position = _object_header(head)
-            if kind not in {_OFFSET_DELTA, _REFERENCE_DELTA}:
-                yield size
-                return
-            if kind == _OFFSET_DELTA:
-                distance, position = _base_distance(head, position)
-                base = offset - distance
-            else:
-                base = index.object_offset(head[position : position + 20])
-                position += 20
-            sizes = zlib.decompressobj().decompress(head[position:], 32)
-            _, after = _little_endian(sizes, 0)
-            yield _little_endian(sizes, after)[0]
-            yield size
-            offset = base
-    raise PolicySetError("an object of the repository is written as too long a chain of differences")
-
-
-def _object_header(head: bytes) -> tuple[int, int, int]:
-    """The kind and size in front of a packed object, and the position after them."""
-    kind, size, shift, position = (head[0] >> 4) & 7, head[0] & 15, 4, 1
-    while head[position - 1] & 0x80:
-        size |= (head[position] & 0x7F) << shift
-        shift += 7
-        position += 1
-    return kind, size, position
-
-
-def _base_distance(head: bytes, position: int) -> tuple[int, int]:
-    """How far before a difference the object lies that it differs from, and the position after that number."""
-    distance = head[position] & 0x7F
-    while head[position] & 0x80:
-        position += 1
-        distance = ((distance + 1) << 7) | (head[position] & 0x7F)
-    return distance, position + 1
-
-
-def _little_endian(text: bytes, position: int) -> tuple[int, int]:
-    """A number in groups of seven bits, the lowest first, and the position after it."""
-    number, shift = 0, 0
-    while True:
-        number |= (text[position] & 0x7F) << shift
-        shift += 7
-        position += 1
-        if not text[position - 1] & 0x80:
-            return number, position
+__all__ = ["GitNotInstalledError", "commit_of", "descends", "find_repository", "places_of_references", "read_tree"]

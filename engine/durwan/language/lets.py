@@ -42,6 +42,10 @@ class Lets:
                 self._checker.lets[name] = None
             self._checker.check_let(name)
 
+    def measured(self, name: str) -> tuple[int, int] | None:
+        """How deep and how large a let is with all that it uses; None where that was not asked."""
+        return self._measures.get(name)
+
     def fits(self, written: Expression, name: str | None = None) -> bool:
         """Whether an expression (that of the let `name`) keeps within the bounds; what does not is reported."""
         depth, size = measure(written, self._measures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from durwan.diagnostics import Diagnostic
@@ -11,6 +11,7 @@ from durwan.language.checker import Checker
 from durwan.language.lets import Lets
 from durwan.language.members import literal
 from durwan.language.mistakes import rules as mistakes
+from durwan.language.part import Part, Place
 from durwan.language.patterns import Patterns
 from durwan.language.syntax import (
     Clauses,
@@ -37,10 +38,7 @@ _NOT_SINGLE = (types.SetOf, types.Network)
 
 
 class Lowering:
-    """Makes rules, limits and invariants of their declarations; what is wrong goes to `report`.
-
-    After `lower`, `rules`, `limits` and `invariants` have all that are right.
-    """
+    """Makes rules, limits and invariants of their declarations; what is wrong goes to `report`."""
 
     def __init__(self, vocabulary: Vocabulary, checker: Checker, lets: Lets, report: list[Diagnostic]) -> None:
         self._vocabulary = vocabulary
@@ -48,27 +46,27 @@ class Lowering:
         self._lets = lets
         self._report = report
         self._patterns = Patterns(vocabulary, report)
-        self.rules: list[Rule] = []
-        self.limits: list[Limit] = []
-        self.invariants: list[Invariant] = []
 
-    def lower(self, modules: Sequence[Module]) -> None:
-        """Lower the declarations of all modules, which are in source order."""
-        for module in modules:
-            for declaration in module.declarations:
-                match declaration:
-                    case RuleDeclaration():
-                        self._rule(declaration)
-                    case LimitDeclaration():
-                        self._limit(declaration)
-                    case InvariantDeclaration():
-                        self._invariant(declaration)
-                    case _:
-                        pass
+    def lower(self, module: Module, start: Place) -> Part:
+        """Lower the declarations of a file; `start` is how many rules, limits and invariants stand before it."""
+        rules: list[Rule] = []
+        limits: list[Limit] = []
+        invariants: list[Invariant] = []
+        for declaration in module.declarations:
+            match declaration:
+                case RuleDeclaration():
+                    rules.extend(self._rule(declaration, start.rules + len(rules)))
+                case LimitDeclaration():
+                    limits.extend(self._limit(declaration, start.limits + len(limits)))
+                case InvariantDeclaration():
+                    invariants.extend(self._invariant(declaration, start.invariants + len(invariants)))
+                case _:
+                    pass
+        return Part(start, tuple(rules), tuple(limits), tuple(invariants))
 
     # ------------------------------------------------------------------------------------------ rules
 
-    def _rule(self, written: RuleDeclaration) -> None:
+    def _rule(self, written: RuleDeclaration, order: int) -> Iterator[Rule]:
         actions = self._actions(written.clauses)
         body = self._body(written.clauses)
         remedy = None if written.remedy is None else self._remedy(written.remedy)
@@ -77,22 +75,20 @@ class Lowering:
         if actions is None or body is None or (remedy is None and written.effect == "challenge"):
             return
         answer = _given(written.clauses, _default_answer(written, remedy))
-        self.rules.append(
-            Rule(
-                effect=written.effect,
-                name=written.name.text,
-                actions=actions,
-                body=body,
-                order=len(self.rules),
-                status=answer.status,
-                code=answer.code,
-                reason=answer.reason,
-                shadow=written.shadow,
-                obligations=obligations,
-                remedy=remedy,
-                documentation=written.documentation,
-                span=written.name.span,
-            )
+        yield Rule(
+            effect=written.effect,
+            name=written.name.text,
+            actions=actions,
+            body=body,
+            order=order,
+            status=answer.status,
+            code=answer.code,
+            reason=answer.reason,
+            shadow=written.shadow,
+            obligations=obligations,
+            remedy=remedy,
+            documentation=written.documentation,
+            span=written.name.span,
         )
 
     def _actions(self, clauses: Clauses) -> tuple[str, ...] | None:
@@ -151,7 +147,7 @@ class Lowering:
 
     # ------------------------------------------------------------------------------------------ limits
 
-    def _limit(self, written: LimitDeclaration) -> None:
+    def _limit(self, written: LimitDeclaration, order: int) -> Iterator[Limit]:
         actions = self._actions(written.clauses)
         body = self._body(written.clauses)
         for part in (written.count, written.period):
@@ -163,22 +159,20 @@ class Lowering:
         if actions is None or body is None or cost is None:
             return
         answer = _given(written.clauses, limit_answer(written.name.text))
-        self.limits.append(
-            Limit(
-                name=written.name.text,
-                actions=actions,
-                body=body,
-                order=len(self.limits),
-                count=Decimal(written.count.value),
-                period=written.period.value,
-                cost=cost,
-                per=per,
-                status=answer.status,
-                code=answer.code,
-                reason=answer.reason,
-                documentation=written.documentation,
-                span=written.name.span,
-            )
+        yield Limit(
+            name=written.name.text,
+            actions=actions,
+            body=body,
+            order=order,
+            count=Decimal(written.count.value),
+            period=written.period.value,
+            cost=cost,
+            per=per,
+            status=answer.status,
+            code=answer.code,
+            reason=answer.reason,
+            documentation=written.documentation,
+            span=written.name.span,
         )
 
     def _cost(self, written: LimitDeclaration) -> nodes.Expression | None:
@@ -223,21 +217,19 @@ class Lowering:
 
     # ------------------------------------------------------------------------------------------ invariants
 
-    def _invariant(self, written: InvariantDeclaration) -> None:
+    def _invariant(self, written: InvariantDeclaration, order: int) -> Iterator[Invariant]:
         actions = self._actions(written.clauses)
         body = self._body(written.clauses)
         if actions is None or body is None:
             return
-        self.invariants.append(
-            Invariant(
-                name=written.name.text,
-                holds=written.holds,
-                actions=actions,
-                condition=body.when,
-                order=len(self.invariants),
-                documentation=written.documentation,
-                span=written.name.span,
-            )
+        yield Invariant(
+            name=written.name.text,
+            holds=written.holds,
+            actions=actions,
+            condition=body.when,
+            order=order,
+            documentation=written.documentation,
+            span=written.name.span,
         )
 
 

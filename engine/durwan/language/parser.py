@@ -42,7 +42,8 @@ def parse(source: Source, limits: TextLimits = _DEFAULT_LIMITS) -> tuple[syntax.
         last = max(each.span.end for each in run.mistakes)
         run.mistakes.append(mistakes.too_many_mistakes(Span(source, last, last), MOST_MISTAKES))
     run.mistakes.sort(key=lambda each: each.order)
-    return syntax.Module(source=source, declarations=tuple(run.declarations)), run.mistakes
+    module = syntax.Module(source=source, declarations=tuple(run.declarations), names=frozenset(run.names))
+    return module, run.mistakes
 
 
 def _nothing(_symbols: list[Any], _start: int, _end: int) -> None:
@@ -61,6 +62,7 @@ class _Run:
         self._limits = limits
         self.mistakes: list[Diagnostic] = []
         self.declarations: list[syntax.AnyDeclaration] = []
+        self.names: set[str] = set()
         self._places: set[int] = set()
         self._seen = 0
 
@@ -116,9 +118,10 @@ class _Run:
 
     def _makes(self, stacks: Stacks) -> dict[str, Make]:
         """What makes a node of each token that is one."""
-        source, report = self._source, self.report
+        source, report, names = self._source, self.report, self.names
 
         def name(text: str, start: int, end: int) -> syntax.Name:
+            names.add(text)
             return syntax.Name(span=Span(source, start, end), text=text)
 
         def string(text: str, start: int, end: int) -> syntax.String:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from durwan.diagnostics import Diagnostic, Span
+from durwan.language.declared import KINDS, Declared, network_of
 from durwan.language.dependencies import order_dependencies
+from durwan.language.known_file import KnownFile
 from durwan.language.lists import ListReader
 from durwan.language.mistakes import kinds, names
 from durwan.language.syntax import (
@@ -27,7 +29,6 @@ from durwan.language.syntax import (
     WindowDeclaration,
 )
 from durwan.language.type_names import is_narrower, read_type
-from durwan.language.unread import unread_names
 from durwan.language.vocabulary import (
     DeclaredAttribute,
     DeclaredNetwork,
@@ -37,7 +38,6 @@ from durwan.language.vocabulary import (
 )
 from durwan.language.windows import WindowMaker
 from durwan.model import types
-from durwan.model.address import AddressRange, NetworkSet
 
 # What a request holds beside its contexts.
 _RESERVED_CONTEXTS = frozenset({"action", "now"})
@@ -67,18 +67,32 @@ class Resolver:
         self._invariants: dict[str, tuple[str, Name]] = {}
         self._includes: dict[str, Sequence[Name]] = {}
 
-    def resolve(self, prelude: Module, modules: Sequence[Module]) -> Vocabulary:
-        """The vocabulary of the prelude and of all modules, which are in source order."""
+    def resolve(self, prelude: Module, files: Sequence[KnownFile]) -> Vocabulary:
+        """The vocabulary of the prelude and of all files, which are in source order."""
         for declaration in prelude.declarations:
             if isinstance(declaration, ContextDeclaration):
                 self._context(declaration, prelude=True)
-        for module in modules:
-            for declaration in module.declarations:
+        for file in files:
+            for declaration in file.declared.others if self._take(file.declared) else file.module.declarations:
                 self._declare(declaration)
-        self.vocabulary.unread = unread_names(modules)
+        self.vocabulary.unread = frozenset[str]().union(*(file.declared.unread for file in files))
         self._close_scopes()
-        self._check_scope_members(modules)
+        self._check_scope_members(files)
         return self.vocabulary
+
+    def _take(self, declared: Declared) -> bool:
+        """Adds what large files are made of, all at once, if every name is free; whether it is."""
+        tables = (
+            (self._named, declared.named),
+            (self._rules, declared.rules),
+            (self._invariants, declared.invariants),
+        )
+        if not declared.unique or not all(table.keys().isdisjoint(new) for table, new in tables):
+            return False
+        for table, new in tables:
+            table.update(new)
+        self.vocabulary.networks.update(declared.networks)
+        return True
 
     def _declare(self, declaration: AnyDeclaration) -> None:
         match declaration:
@@ -166,7 +180,7 @@ class Resolver:
     # ------------------------------------------------------------------------------------------ lets, sets, ...
 
     def _is_new(self, kind: str, declaration: Named) -> bool:
-        """Whether the name is free; lets, sets, networks and windows share theirs, so that a name says what it is."""
+        """Whether the name is its own. Lets, sets, networks and windows share theirs: a name says what it is."""
         name = declaration.name
         first_kind, first = self._named.setdefault(name.text, (kind, name))
         if first is name:
@@ -178,14 +192,7 @@ class Resolver:
 
     def _rule(self, declaration: RuleDeclaration | LimitDeclaration | InvariantDeclaration) -> None:
         """Rules and limits share their names, since a decision names either; invariants have their own."""
-        name = declaration.name
-        match declaration:
-            case RuleDeclaration():
-                kind = "rule"
-            case LimitDeclaration():
-                kind = "limit"
-            case InvariantDeclaration():
-                kind = "invariant"
+        name, kind = declaration.name, KINDS[type(declaration)]
         table = self._invariants if kind == "invariant" else self._rules
         first_kind, first = table.setdefault(name.text, (kind, name))
         if first is not name:
@@ -198,14 +205,12 @@ class Resolver:
     def _network(self, declaration: NetworkDeclaration) -> None:
         if not self._is_new("network", declaration):
             return
-        if declaration.file is not None:
-            ranges = self._lists.read_networks(declaration.file)
+        name = declaration.name
+        if declaration.file is None:
+            found = network_of(declaration)
         else:
-            ranges = NetworkSet(
-                AddressRange(item.value, item.value) if isinstance(item.value, bytes) else item.value
-                for item in declaration.items or ()
-            )
-        self.vocabulary.networks[declaration.name.text] = DeclaredNetwork(name=declaration.name, ranges=ranges)
+            found = DeclaredNetwork(name=name, ranges=self._lists.read_networks(declaration.file))
+        self.vocabulary.networks[name.text] = found
 
     def _set(self, declaration: SetDeclaration) -> None:
         if not self._is_new("set", declaration):
@@ -238,10 +243,10 @@ class Resolver:
         scopes = frozenset(item.text for item in items if isinstance(item, Name))
         return DeclaredSet(name=name, members=scopes, element=types.Scope(), listed=False)
 
-    def _check_scope_members(self, modules: Iterable[Module]) -> None:
+    def _check_scope_members(self, files: Iterable[KnownFile]) -> None:
         """Scopes may be declared after the sets that name them."""
-        for module in modules:
-            for declaration in module.declarations:
+        for file in files:
+            for declaration in file.declared.others:
                 if isinstance(declaration, SetDeclaration):
                     for item in declaration.items or ():
                         if isinstance(item, Name) and item.text not in self.vocabulary.scopes:

@@ -98,6 +98,15 @@ class Budget:
         if self._entries > MOST_ENTRIES:
             raise PolicySetError(f"{self._place} has more than {MOST_ENTRIES} files and folders: is it a policy set?")
 
+    def expected(self, count: int) -> None:
+        """So many files of the set were found so far; none needs to be looked at if they are too many.
+
+        Raises:
+            PolicySetError: they are.
+        """
+        if count > MOST_FILES:
+            raise PolicySetError(f"{self._place} has more than {MOST_FILES} policy files")
+
     def file(self, path: str, size: int) -> None:
         """One more file of the set, of `size` bytes.
 
@@ -110,8 +119,7 @@ class Budget:
             raise PolicySetError(
                 f"the file {path!r} has {size} bytes; no file is read that has more than {FILE_CEILING}"
             )
-        if self._files > MOST_FILES:
-            raise PolicySetError(f"{self._place} has more than {MOST_FILES} policy files")
+        self.expected(self._files)
         if self._bytes > SET_CEILING:
             raise PolicySetError(f"{self._place} has more than {SET_CEILING} bytes of policy files")
 

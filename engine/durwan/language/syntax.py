@@ -418,9 +418,10 @@ AnyDeclaration = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Module:
-    """One file: its declarations in the order they stand in."""
+    """One file: its declarations in the order they stand in; `names` are all names, paths and patterns in its text."""
 
     source: Source
     declarations: tuple[AnyDeclaration, ...]
+    names: frozenset[str]

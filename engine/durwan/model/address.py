@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import Self
 
 _MAPPED = bytes(10) + b"\xff\xff"
 # RFC 4291 text has at most 45 characters; anything longer is hostile.
@@ -94,6 +95,14 @@ class NetworkSet:
         self.breaks4 = _breaks([item for item in kept if len(item[0]) == 4])
         self.breaks6 = _breaks([item for item in kept if len(item[0]) == 16])
         self._hash = hash((self.breaks4, self.breaks6))
+
+    @classmethod
+    def of_breaks(cls, breaks4: tuple[bytes, ...], breaks6: tuple[bytes, ...]) -> Self:
+        """The set that has these breaks, which have to ascend: packed addresses of 4 and of 16 bytes."""
+        made = cls.__new__(cls)
+        made.breaks4, made.breaks6 = breaks4, breaks6
+        made._hash = hash((breaks4, breaks6))  # noqa: SLF001 - it is one of these
+        return made
 
     def __contains__(self, packed: bytes) -> bool:
         return bisect_right(self.breaks4 if len(packed) == 4 else self.breaks6, packed) & 1 == 1

@@ -1,84 +1,164 @@
 """The revision of a program: a digest of all that its meaning depends on, and of nothing else.
 
-Two policy sets that say the same in the same order have the same revision, whatever their layout and comments.
+Two policy sets that say the same in the same order have the same revision, whatever their layout and comments, and
+however they are divided into files. Rules, limits and invariants have digests of their own, so that whoever keeps them
+has to make only those of what changed.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from durwan.model.address import NetworkSet
 from durwan.model.window import Window
-from durwan.program.program import Program
+from durwan.program.program import Invariant, Limit, Program, Rule
 
-Update = Callable[[bytes], object]
+Put = Callable[[str], object]
+Write = Callable[[Put, Any], object]
 
 # Raised whenever the meaning of programs changes, so that a revision never stands for two meanings.
-_MEANING = b"durwan 1"
+_MEANING = b"durwan 2"
+# A rule's order is fed for all rules together: a rule that only moved keeps its digest.
+_LEFT_OUT = frozenset({"documentation", "order"})
 
 
-def fingerprint(program: Program) -> str:
-    """The digest of a program: 64 hexadecimal digits of SHA-256 over an injective, length-prefixed form."""
+class Digests(NamedTuple):
+    """The digests of some rules, limits and invariants that follow each other: 32 bytes each, joined."""
+
+    rules: bytes
+    limits: bytes
+    invariants: bytes
+
+
+def digest_part(rules: Sequence[Rule], limits: Sequence[Limit], invariants: Sequence[Invariant]) -> Digests:
+    """The digests of a part of a program; where the part stands does not matter."""
+    return Digests(*(b"".join(map(_digest, each)) for each in (rules, limits, invariants)))
+
+
+def fingerprint(program: Program, parts: Iterable[Digests] | None = None) -> str:
+    """The digest of a program: 64 hexadecimal digits of SHA-256 over an injective form.
+
+    Args:
+        program: the program.
+        parts: the digests of the parts that it is made of, in their order, where they are known.
+    """
+    if parts is None:
+        parts = [digest_part(program.rules, program.limits, program.invariants)]
+    digests = [b"".join(column) for column in zip(*parts, strict=True)] or [b""] * 3
     digest = hashlib.sha256(_MEANING)
-    _feed(digest.update, program)
+    for each in fields(program):
+        text: list[str] = []
+        value = getattr(program, each.name)
+        if each.name in Digests._fields:
+            _write(text.append, [item.order for item in value])
+            _write(text.append, digests[Digests._fields.index(each.name)])
+        else:
+            _write(text.append, value)
+        digest.update("".join(text).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
-def _feed(update: Update, value: Any) -> None:
-    if value is None or isinstance(value, (bool, int, str, bytes, Decimal)):
-        text = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
-        update(b"%s %d:" % (type(value).__name__.encode(), len(text)))
-        update(text)
-    elif isinstance(value, (list, tuple)):
-        _feed_items(update, b"list", value)
-    elif isinstance(value, (set, frozenset)):
-        _feed_set(update, value)
-    elif isinstance(value, Mapping):
-        _feed_mapping(update, value)
-    elif isinstance(value, NetworkSet):
-        update(b"networks:")
-        _feed(update, value.breaks4)
-        _feed(update, value.breaks6)
-    elif isinstance(value, Window):
-        update(b"window:")
-        _feed(update, (value.spans, value.exceptions, sorted(value.environment().items())))
-    elif isinstance(value, date):
-        _feed(update, value.isoformat())
-    elif is_dataclass(value):
-        _feed_fields(update, value)
-    else:
-        raise TypeError(f"a program cannot hold a {type(value).__name__}")
+def _digest(value: Rule | Limit | Invariant) -> bytes:
+    text: list[str] = []
+    _write(text.append, value)
+    return hashlib.sha256("".join(text).encode("utf-8", "surrogatepass")).digest()
 
 
-def _by_kind(item: Any) -> tuple[str, Any]:
-    return type(item).__name__, item
+# ---------------------------------------------------------------- the form: each value tells where it ends
 
 
-def _feed_items(update: Update, kind: bytes, items: Any) -> None:
-    update(b"%s %d:" % (kind, len(items)))
+def _write(put: Put, value: Any) -> None:
+    kind: type[Any] = type(value)
+    write = _WRITERS.get(kind)
+    if write is None:
+        write = _WRITERS[kind] = _writer_of(kind)
+    write(put, value)
+
+
+def _writer_of(kind: type[Any]) -> Write:
+    """How values of a class are written that is met for the first time."""
+    for known, write in _FAMILIES:
+        if issubclass(kind, known):
+            return write
+    if is_dataclass(kind):
+        return _fields_writer(kind)
+    raise TypeError(f"a program cannot hold a {kind.__name__}")
+
+
+def _fields_writer(kind: type[Any]) -> Write:
+    # What takes no part in equality, such as a span, takes no part in the meaning; nor does documentation.
+    names = [each.name for each in fields(kind) if each.compare and each.name not in _LEFT_OUT]
+    head = f"{kind.__name__}("
+    if not names:
+        return lambda put, _: put(head)
+    if len(names) == 1:
+        only = attrgetter(names[0])
+
+        def write_field(put: Put, value: Any) -> None:
+            put(head)
+            _write(put, only(value))
+
+        return write_field
+    read = attrgetter(*names)
+
+    def write_fields(put: Put, value: Any) -> None:
+        put(head)
+        for each in read(value):
+            _write(put, each)
+
+    return write_fields
+
+
+def _write_items(put: Put, items: Sequence[Any]) -> None:
+    put(f"list{len(items)}:")
     for item in items:
-        _feed(update, item)
+        _write(put, item)
 
 
-def _feed_set(update: Update, members: Any) -> None:
-    _feed_items(update, b"set", sorted(members, key=_by_kind))
+def _write_set(put: Put, members: Any) -> None:
+    put("set")
+    _write_items(put, sorted(members, key=lambda member: (type(member).__name__, member)))
 
 
-def _feed_mapping(update: Update, mapping: Any) -> None:
-    update(b"map %d:" % len(mapping))
+def _write_mapping(put: Put, mapping: Mapping[str, Any]) -> None:
+    put(f"map{len(mapping)}:")
     for key in sorted(mapping):
-        _feed(update, key)
-        _feed(update, mapping[key])
+        _write(put, key)
+        _write(put, mapping[key])
 
 
-def _feed_fields(update: Update, value: Any) -> None:
-    update(b"%s:" % type(value).__name__.encode())
-    for each in fields(value):
-        # What takes no part in equality, such as a span, takes no part in the meaning; nor does documentation.
-        if each.compare and each.name != "documentation":
-            _feed(update, getattr(value, each.name))
+def _write_networks(put: Put, networks: NetworkSet) -> None:
+    put(f"networks{len(networks.breaks4)},{len(networks.breaks6)}:")
+    put(b"".join(networks.breaks4 + networks.breaks6).hex())
+
+
+def _write_window(put: Put, window: Window) -> None:
+    put("window:")
+    _write(put, (window.spans, window.exceptions, sorted(window.environment().items())))
+
+
+_WRITERS: dict[type[Any], Write] = {
+    type(None): lambda put, _: put("none:"),
+    bool: lambda put, value: put(f"bool{value}:"),
+    int: lambda put, value: put(f"int{value}:"),
+    Decimal: lambda put, value: put(f"decimal{value}:"),
+    str: lambda put, value: put(f"text{len(value)}:{value}"),
+    bytes: lambda put, value: put(f"bytes{value.hex()}:"),
+}
+# What is met in several classes, such as the mappings that a mapping's type may be.
+_FAMILIES: tuple[tuple[type[Any], Write], ...] = (
+    (NetworkSet, _write_networks),
+    (Window, _write_window),
+    (date, lambda put, value: put(f"date{value.isoformat()}:")),
+    (Mapping, _write_mapping),
+    (list, _write_items),
+    (tuple, _write_items),
+    (set, _write_set),
+    (frozenset, _write_set),
+)

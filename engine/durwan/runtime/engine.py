@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from os import PathLike, fspath
+from dataclasses import dataclass, replace
+from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, Unpack, cast
 
 from durwan.backends.bytecode import Decide, Evaluator
-from durwan.credentials.keys import KeySource
 from durwan.model.decision import Decision
 from durwan.model.request import PLAIN, KeyLookup
 from durwan.program.explanation import Explanation, explain
@@ -19,6 +17,12 @@ from durwan.runtime.decision_cache import CacheInfo, DecisionCache
 from durwan.runtime.decision_store import CacheLimits
 from durwan.runtime.key_lookup import prepared_keys
 from durwan.runtime.policy import Compiled
+from durwan.runtime.refusal import Refusal, RefusingEvaluator, nothing
+from durwan.runtime.reloading import Place
+from durwan.runtime.settings import Loading, Settings
+from durwan.runtime.sources import Given, Source, Texts, source_at
+from durwan.runtime.status import Status
+from durwan.runtime.upkeep import POLL_SECONDS, Upkeep
 
 # Decisions are remembered unless the embedder says otherwise.
 _CACHE: Final = CacheLimits()
@@ -46,61 +50,47 @@ class Engine:
     """Decides requests by a policy set.
 
     Safe from any thread without a lock: a decision reads the current policy once. Safe after fork: an engine holds no
-    file, socket or thread. Use `load` or `from_sources` to make one.
+    file or socket, and its thread, where it has one, is there again in the child. Use `load` or `from_sources`.
+
+    Args:
+        source: where policies are read from; or what makes one, called again at each reload.
+        settings: see `Settings`.
+
+    Raises:
+        DurwanError: there is no policy that may decide, and `on_broken` does not say to deny.
     """
 
-    __slots__ = ("_cache", "_clock", "_compile", "_keys", "_policy")
+    __slots__ = ("__weakref__", "_cache", "_clock", "_keys", "_policy", "_upkeep")
 
-    def __init__(
-        self,
-        compile_: Callable[[], Compiled],
-        *,
-        keys: KeySource | None = None,
-        clock: Callable[[], int] = wall_clock,
-        cache: CacheLimits | None = _CACHE,
-    ) -> None:
-        self._cache = cache
-        self._compile = compile_
-        self._keys = keys
-        self._clock = clock
-        self._policy = self._prepare(compile_())
+    _policy: _Policy
+
+    def __init__(self, source: Source | Callable[[], Compiled], **settings: Unpack[Settings]) -> None:
+        self._cache = settings.get("cache", _CACHE)
+        self._keys = settings.get("keys")
+        self._clock = settings.get("clock", wall_clock)
+        place = Place(prepare=self._ready, refusing=self._refusing, install=self._install)
+        self._upkeep = Upkeep(Given(source) if callable(source) else source, place, self._clock, settings)
 
     @classmethod
-    def load(
-        cls,
-        path: str | PathLike[str],
-        *,
-        keys: KeySource | None = None,
-        clock: Callable[[], int] = wall_clock,
-        cache: CacheLimits | None = _CACHE,
-    ) -> Self:
-        """An engine for the policy set in a directory.
+    def load(cls, path: str | PathLike[str], **loading: Unpack[Loading]) -> Self:
+        """An engine for the policy set in a directory, in a compiled bundle, or in a git repository at a revision.
 
         Args:
-            path: the directory of the set.
-            keys: where keys are looked up by id; the set's own `keys/*.yaml` if not given.
-            clock: the current instant in milliseconds since the epoch, for requests that bring no `now`.
-            cache: how many decisions are remembered; None for none.
+            path: the directory of the set; the file of the bundle; or, with `ref`, the repository.
+            loading: see `Loading`.
 
         Raises:
             PolicyError: the set has mistakes; its `diagnostics` list them all.
-            DurwanError: the set cannot be read.
+            DurwanError: the set cannot be read, or may not decide.
         """
-        place = fspath(path)
-        return cls(lambda: _front_end().compile_directory(place), keys=keys, clock=clock, cache=cache)
+        source = source_at(path, loading, loading.get("clock", wall_clock))
+        settings = {name: value for name, value in loading.items() if name in Settings.__optional_keys__}
+        return cls(source, **cast("Settings", settings))
 
     @classmethod
-    def from_sources(
-        cls,
-        sources: Mapping[str, str],
-        *,
-        keys: KeySource | None = None,
-        clock: Callable[[], int] = wall_clock,
-        cache: CacheLimits | None = _CACHE,
-    ) -> Self:
+    def from_sources(cls, sources: Mapping[str, str], **settings: Unpack[Settings]) -> Self:
         """An engine for a policy set given as texts by their paths in the set; otherwise like `load`."""
-        texts = dict(sources)
-        return cls(lambda: _front_end().compile_sources(texts), keys=keys, clock=clock, cache=cache)
+        return cls(Texts(sources), **settings)
 
     def decide(self, request: Mapping[str, Any]) -> Decision:
         """The decision for a request: a mapping with `action`, one mapping per context, and optionally `now`.
@@ -140,18 +130,30 @@ class Engine:
         return explain(policy.compiled.program, moment, decision, clock=self._clock, keys=policy.keys)
 
     def reload(self) -> str:
-        """Compiles the policy set anew, swaps it in, and returns its revision; on a mistake the old one stays.
+        """Reads the source anew, swaps its policy in, and returns the revision; if that fails the old policy stays.
 
         Raises:
             PolicyError: the set has mistakes now.
-            DurwanError: the set cannot be read now.
+            DurwanError: the set cannot be read now, or may not decide.
         """
-        self._policy = self._prepare(self._compile())
+        self._upkeep.reload()
         return self.revision
+
+    def watch(self, *, poll_seconds: float = POLL_SECONDS) -> None:
+        """Follows the source from now on, in a thread that ends with `close`.
+
+        Args:
+            poll_seconds: how often the content is compared although nothing told of a change.
+        """
+        self._upkeep.watch(poll_seconds)
+
+    def status(self) -> Status:
+        """By which policy the engine decides, how fresh it is, and what became of reloads. It waits for nothing."""
+        return self._upkeep.status()
 
     @property
     def revision(self) -> str:
-        """The digest of the policy that decides now."""
+        """The digest of the policy that decides now; empty before there is one."""
         return self._policy.compiled.revision
 
     def cache_info(self) -> CacheInfo | None:
@@ -165,7 +167,8 @@ class Engine:
         return self._policy.compiled
 
     def close(self) -> None:
-        """Ends the use of the engine. It holds nothing that must be given back yet; embedders may rely on the call."""
+        """Ends what follows the source. The engine goes on deciding by the policy that it has."""
+        self._upkeep.close()
 
     def __enter__(self) -> Self:
         return self
@@ -187,7 +190,20 @@ class Engine:
             remembered.on_change(cache.forget)
         return _Policy(compiled, evaluator, cache.functions, cache.decide_carefully, keys, cache)
 
+    def _ready(self, compiled: Compiled) -> _Policy:
+        """A policy that has the functions written of all actions that were asked for so far."""
+        policy = self._prepare(compiled)
+        before: _Policy | None = getattr(self, "_policy", None)
+        for action in () if before is None else tuple(before.evaluator.functions):
+            policy.evaluator.decide_carefully({"action": action, "now": TIME_MIN})
+        return policy
 
-def _front_end() -> Any:
-    """The compiler, imported only where text has to be compiled: a gateway that loads no text never imports Lark."""
-    return importlib.import_module("durwan.compilation")
+    def _refusing(self, refusal: Refusal, revision: str) -> _Policy:
+        evaluator = RefusingEvaluator(refusal, revision=revision, clock=self._clock)
+        prepared = self._prepare(nothing(revision))
+        return replace(
+            prepared, evaluator=evaluator, functions={}, decide_carefully=evaluator.decide_carefully, cache=None
+        )
+
+    def _install(self, policy: _Policy) -> None:
+        self._policy = policy
