@@ -25,7 +25,7 @@ from durwan.runtime.policy import Compiled
 from tests.generators.programs import ATTRIBUTES, DAY, HOUR, MINUTE, NOW, TIMES, generate_program
 from tests.generators.requests import ODD, generate_request, plausible
 
-LOOKUPS_PER_PROGRAM = 500
+LOOKUPS_PER_PROGRAM = 5_000
 KEY_IDS = ("desk-7", "desk-8", "", "ünïcode")
 
 
@@ -74,7 +74,7 @@ class Scene:
         draw = random.random()
         if draw < 0.03:
             self.change_a_key()
-        elif draw < 0.033:
+        elif draw < 0.0308:
             self.reload()
         request = self.vary(random.choice(self.pool))
         self.look_up(request)
@@ -102,7 +102,7 @@ class Scene:
         """The request as it comes again: later or earlier, and perhaps with one thing changed."""
         random = self.random
         varied = {name: dict(each) if type(each) is dict else each for name, each in request.items()}
-        if random.random() < 0.4:
+        if random.random() < 0.25:
             path = random.choice(tuple(ATTRIBUTES))
             context, _, name = path.partition(".")
             if type(varied.get(context)) is dict:

@@ -195,7 +195,7 @@ class Engine:
         policy = self._prepare(compiled)
         before: _Policy | None = getattr(self, "_policy", None)
         for action in () if before is None else tuple(before.evaluator.functions):
-            policy.evaluator.decide_carefully({"action": action, "now": TIME_MIN})
+            policy.decide_carefully({"action": action, "now": 0})
         return policy
 
     def _refusing(self, refusal: Refusal, revision: str) -> _Policy:
