@@ -89,16 +89,22 @@ class Decision:
     """The answer to one request. Immutable; equal where all fields are equal.
 
     There is no truth value: an object that is always true must never stand where `decision.allowed` was meant.
+
+    Attributes:
+        allowed: whether the request may go on: true for `allow` alone.
     """
 
-    __slots__ = ("_outcome", "_valid_until")
+    # What every caller asks is a slot, which is read at once; the rest are properties.
+    __slots__ = ("_outcome", "_valid_until", "allowed")
 
     _outcome: Outcome
     _valid_until: int | None
+    allowed: bool
 
     def __init__(self, outcome: Outcome, valid_until: int | None) -> None:
         _set_outcome(self, outcome)
         _set_valid_until(self, valid_until)
+        _set_allowed(self, outcome.effect == "allow")
 
     @property
     def outcome(self) -> Outcome:
@@ -113,11 +119,6 @@ class Decision:
     def effect(self) -> EffectName:
         """`allow`, `deny` or `challenge`."""
         return self._outcome.effect
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the request may go on: true for `allow` alone."""
-        return self._outcome.effect == "allow"
 
     @property
     def rule(self) -> str | None:
@@ -227,3 +228,4 @@ def _restore(fields: dict[str, Any], valid_until: int | None) -> Decision:
 # The slots' own setters, which the class's __setattr__ does not stand before.
 _set_outcome = vars(Decision)["_outcome"].__set__
 _set_valid_until = vars(Decision)["_valid_until"].__set__
+_set_allowed = vars(Decision)["allowed"].__set__

@@ -1,16 +1,15 @@
 """One action in the decision cache: is it worth caching, and by which function is it answered?
 
-An action goes through three states. It is *watched* at first, to learn what deciding costs. It is *tried*: answered
-from the cache while it is counted how often that succeeds, and measured what it costs. Then it is judged: *cached* if
-that pays; *left alone* for good if looking up costs as much as deciding; else, where its requests just do not come
-again, left alone for a while and then watched again. A cached action is tried again after every so many misses.
+An action is *tried* at first: every other request is answered from the cache, the others are decided, and both are
+timed. Then it is judged: *cached* if that pays; *left alone* for good if looking up costs as much as deciding; else,
+where its requests just do not come again, left alone for a while and then tried again. A cached action is tried again
+after every so many misses.
 
-Times are measured by single calls on a machine that does other things too, so medians are compared.
+Times are measured by single calls, in turns, on a machine that does other things too, so medians are compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from statistics import median
 from time import perf_counter_ns
 from typing import Any, Final, Protocol
@@ -19,7 +18,8 @@ from durwan.backends.bytecode import Decide, Evaluator
 from durwan.model.decision import NEVER, Decision
 from durwan.runtime.decision_store import CacheKey, CacheLimits, DecisionStore
 
-# So many times as many decisions are tried as are watched; the first half of them fill the cache.
+# So many times `CacheLimits.trial` requests are tried. The first half only fill the cache: and CPython needs some calls
+# until it runs a new function at its speed.
 _TRIED: Final = 16
 # Misses after which a cached action is tried again, and decisions after which one that was left alone is.
 _TRY_AGAIN: Final = 8_192
@@ -71,11 +71,12 @@ class CachedAction:
         self._failures = 0
         self._rest = _REST
         self._function: Any = None
-        self._fresh_costs: list[int] = []
         self._try_at = _TRY_AGAIN
+        if not self._write():
+            return
         if limits.trial:
-            self._watch()
-        elif self._write():
+            self._try()
+        else:
             self._answer(self._function, is_cached=True)
 
     def take(self, entries: object) -> None:
@@ -138,48 +139,34 @@ class CachedAction:
 
     # ------------------------------------------------------------------------------------------------- judging
 
-    def _watch(self) -> None:
-        """Learns what deciding costs."""
-        costs: list[int] = []
-
-        def watched(request: Any, now: int) -> Decision:
-            start = perf_counter_ns()
-            decision = self._evaluator.decide_at(self._action, request, now)
-            costs.append(perf_counter_ns() - start)
-            if len(costs) == self._limits.trial:
-                self._fresh_costs = costs
-                if self._write():
-                    self._try()
-            return decision
-
-        self._answer(watched, is_cached=False)
-
     def _try(self) -> None:
-        """Learns how often the cache has the answer, and what it costs then."""
-        function: Callable[[Any, int], Decision] = self._function
+        """Learns what deciding costs, what an answer from the cache costs, and how often there is one."""
+        function, decide_at = self._function, self._evaluator.decide_at
+        fresh: list[int] = []
         hits: list[int] = []
-        calls = 0
+        left = self._limits.trial * _TRIED
+        counted = left // 2
 
         def tried(request: Any, now: int) -> Decision:
-            nonlocal calls
-            fills, start = self.fills, perf_counter_ns()
-            decision = function(request, now)
+            nonlocal left
+            left -= 1
+            is_fresh, fills, start = left & 1, self.fills, perf_counter_ns()
+            decision: Decision = decide_at(self._action, request, now) if is_fresh else function(request, now)
             cost = perf_counter_ns() - start
-            calls += 1
-            if self.fills == fills and calls > self._limits.trial * _TRIED // 2:
-                hits.append(cost)
-            if calls == self._limits.trial * _TRIED:
-                self._judge(hits, len(hits) / (calls - calls // 2))
+            if left < counted and (is_fresh or self.fills == fills):
+                (fresh if is_fresh else hits).append(cost)
+            if left <= 0:
+                self._judge(fresh, hits)
             return decision
 
         self._answer(tried, is_cached=True)
 
-    def _judge(self, hits: list[int], rate: float) -> None:
-        fresh, hit = median(self._fresh_costs), median(hits) if hits else 0
-        if hit > fresh * (1 - _LEAST_SAVING):
+    def _judge(self, fresh: list[int], hits: list[int]) -> None:
+        decided, found, rate = median(fresh or [1]), median(hits or [0]), len(hits) / (len(fresh) or 1)
+        if found > decided * (1 - _LEAST_SAVING):
             self.leave_alone()
-        elif rate * (fresh - hit) < _LEAST_SAVING * fresh + (1 - rate) * fresh:
-            # A miss costs about two decisions: the key, the decision, the storing.
+        # What is not found costs about two decisions: to look it up, to decide, to store.
+        elif rate * (decided - found) < (1 - rate) * decided + _LEAST_SAVING * decided:
             self._pause()
         else:
             self._rest = _REST
@@ -194,7 +181,7 @@ class CachedAction:
             nonlocal left
             left -= 1
             if left <= 0:
-                self._watch()
+                self._try()
             return self._evaluator.decide_at(self._action, request, now)
 
         self._answer(paused, is_cached=False)

@@ -12,7 +12,6 @@ from typing import Any, Final, Self, Unpack, cast
 from durwan.backends.bytecode import Decide, Evaluator
 from durwan.model.decision import Decision
 from durwan.model.request import PLAIN, KeyLookup
-from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.program.explanation import Explanation, explain
 from durwan.runtime.decision_cache import CacheInfo, DecisionCache
 from durwan.runtime.decision_store import CacheLimits
@@ -103,12 +102,13 @@ class Engine:
         """
         policy = self._policy
         try:
-            now = request.get("now")
-            if now is None:
-                now = self._clock()
-            action = request["action"]
-            if type(request) is PLAIN and type(action) is str and type(now) is int and TIME_MIN <= now <= TIME_MAX:
-                return policy.functions[action](request, now)
+            if type(request) is PLAIN:
+                now = request["now"] if "now" in request else None
+                if now is None:
+                    now = self._clock()
+                action = request["action"]
+                if type(action) is str and type(now) is int:
+                    return policy.functions[action](request, now)
         except Exception:  # noqa: BLE001, S110 - something is absent or odd: decided again, carefully
             pass
         if not isinstance(request, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - no gateway is checked
@@ -195,7 +195,7 @@ class Engine:
         policy = self._prepare(compiled)
         before: _Policy | None = getattr(self, "_policy", None)
         for action in () if before is None else tuple(before.evaluator.functions):
-            policy.evaluator.decide_carefully({"action": action, "now": TIME_MIN})
+            policy.decide_carefully({"action": action, "now": 0})
         return policy
 
     def _refusing(self, refusal: Refusal, revision: str) -> _Policy:

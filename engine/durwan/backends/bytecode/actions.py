@@ -28,6 +28,7 @@ from durwan.backends.bytecode.states import FIRST_EDGE, NOTHING_READ, State
 from durwan.backends.bytecode.value_tests import asks_for_members
 from durwan.model import types
 from durwan.model.decision import NEVER, Decision
+from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.program import nodes
 from durwan.program.nodes import Expression
 from durwan.program.program import Program, Rule
@@ -93,6 +94,9 @@ class ActionWriter:
 
     def _start(self, rules: Sequence[Rule]) -> None:
         self._shared_lets = _lets_used_twice(rules, self._program)
+        # Whoever calls has seen to it that `now` is an int; that it is an instant is seen to here, where it is cheap.
+        outside = emit.negate(emit.between(emit.number(TIME_MIN), emit.name("now"), emit.number(TIME_MAX)))
+        self._statements.append(emit.when(outside, ast.Expr(emit.call("unsettled"))))
         self._statements.append(emit.assign("u", emit.name("NEVER")))
 
     def _finish(self) -> tuple[ast.FunctionDef, Frame]:

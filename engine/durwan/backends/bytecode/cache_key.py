@@ -6,9 +6,9 @@
         if a <= now < b: return c
         return fill(t, request, now)
 
-The key is made only of what the rules of the action read (R16), each attribute in a position of its own and there as
-the value that the schema reads it to be, None where unknown. A position holds values of one type alone, so values of
-different types never meet (R15): there is no text to escape and no delimiter to forge. Where the rules ask only on
+The key is made only of what the rules of the action read (R16), each attribute in a position of its own, None where it
+is unknown. Values of different types never meet in a position (R15): it holds texts and whole numbers as they came, and
+what else the schema reads as a value; there is no text to escape and no delimiter to forge. Where the rules ask only on
 which side of the policy's own edges a value is, the position says just that (R20); see `reads.py` beside this file.
 
 A key that is named by its id stands in the cache key by its id: what the id stands for is watched by the key source's
@@ -19,7 +19,7 @@ careful form. In both, a request that holds anything but plain data raises and i
 from __future__ import annotations
 
 import ast
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -30,10 +30,13 @@ from durwan.backends.bytecode.reads import Reads, Use
 from durwan.backends.bytecode.states import NOTHING_READ, State
 from durwan.model import types
 from durwan.model.decision import Decision
+from durwan.model.values import reader
 
 # Decided at, holds until, decision.
 Entry = tuple[int, int, Decision | None]
 NO_ENTRY: Entry = (1, 0, None)
+# A text longer than this is not remembered with its side.
+_LONG = 256
 
 
 class Entries(dict[tuple[Any, ...], Entry]):
@@ -64,7 +67,7 @@ class CacheKeyWriter:
         self._by_id = by_id
         # Only plain data is cached: anything else could answer otherwise when it is read again.
         refusals = dict.fromkeys(("open_context", "open_key", "find_key"), _refuse)
-        self._frame.bound |= {**refusals, "below": bisect_left}
+        self._frame.bound |= refusals
 
     def write(self) -> ast.FunctionDef:
         """The function's tree; `bound` is what it may reach, apart from `entries` and `fill`."""
@@ -103,25 +106,15 @@ class CacheKeyWriter:
         return ast.Tuple(positions, emit.LOAD)
 
     def _positions(self, path: str, use: Use, state: State) -> tuple[list[ast.expr], State]:
-        if use.type == types.Bool():
-            return self._truth(path, state)
-        if use.itself:
-            _, value, state = self._frame.attribute(path, use.type, state)
-            return [value], state
-        if use.bits:
-            slot, mask, state = self._frame.mask(path, state)
-            return [self._where_known(slot, mask, lambda each: _both_bits(each, use.bits))], state
-        if use.questions:
+        """What the cache key holds of one attribute, and the state after."""
+        if use.questions and not use.itself:
             return self._answers(use, state)
-        slot, value, state = self._frame.attribute(path, use.type, state)
-        return [self._where_known(slot, value, lambda each: self._side(use, each))], state
-
-    def _truth(self, path: str, state: State) -> tuple[list[ast.expr], State]:
-        slot, truth, state = self._frame.truth(path, state)
-        if self._frame.strict:
-            return [truth], state
-        known = emit.either(emit.compare(truth, "is", emit.TRUE), emit.compare(emit.name(slot), "is", emit.FALSE))
-        return [ast.IfExp(known, emit.name(slot), emit.NONE)], state
+        if use.bits and not use.itself:
+            slot, mask, state = self._frame.mask(path, state)
+            return [self._known_bits(slot, mask, use.bits)], state
+        raw, state = self._frame.raw(path, state)
+        slot = self._frame.slot(("given", path))
+        return [self._position(use, emit.bind(slot, raw), emit.name(slot))], state
 
     def _answers(self, use: Use, state: State) -> tuple[list[ast.expr], State]:
         answers: list[ast.expr] = []
@@ -130,29 +123,80 @@ class CacheKeyWriter:
             answers.append(answer)
         return answers, state
 
-    def _where_known(self, slot: str, value: ast.expr, side: Callable[[ast.expr], ast.expr]) -> ast.expr:
+    def _known_bits(self, slot: str, mask: ast.expr, bits: int) -> ast.expr:
+        known = ast.BinOp(mask if self._frame.strict else emit.name(slot), ast.BitAnd(), emit.number(bits))
         if self._frame.strict:
-            return side(value)
-        known = emit.compare(value, "is not", emit.NONE)
-        return ast.IfExp(known, side(emit.name(slot)), emit.NONE)
+            return known
+        return ast.IfExp(emit.compare(mask, "is not", emit.NONE), known, emit.NONE)
 
-    def _side(self, use: Use, value: ast.expr) -> ast.expr:
-        """On which side of the edges a known value is."""
-        bind = self._frame.constants.bind
-        if use.texts and use.type == types.String():
-            return emit.call("get", bind(use.classes()), value, emit.number(0))
-        if use.texts:  # one of few choices
-            return value
-        if use.decimals:
-            edges = bind(tuple(sorted(use.decimals)))
-            # Twice, since a value on an edge is on neither side of it.
-            return ast.BinOp(emit.call("bisect", edges, value), ast.Add(), emit.call("below", edges, emit.again(value)))
-        if len(use.cuts) == 1:
-            return emit.compare(value, ">=", emit.number(next(iter(use.cuts))))
-        if use.cuts:
-            return emit.call("bisect", bind(tuple(sorted(use.cuts))), value)
-        return emit.compare(value, "is not", emit.NONE)  # only whether it is known
+    def _position(self, use: Use, raw: ast.expr, again: ast.expr) -> ast.expr:
+        """The value, or the side that it is on.
+
+        A text or a whole number stands as it came: what it is read to be depends on nothing else. Whatever else may be
+        read as the declared type is read first, so that what is no plain value never gets into a cache key.
+        """
+        if use.type == types.Bool():
+            known = emit.either(emit.compare(raw, "is", emit.TRUE), emit.compare(again, "is", emit.FALSE))
+            return ast.IfExp(known, again, emit.NONE)
+        read: Callable[[object], Any] = reader(use.type)
+        side = None if use.itself else side_of(use)
+        form, plain = again, self._is_plain(use.type, raw, again)
+        if side is not None:
+            form = emit.item(self._frame.constants.bind(Sides(lambda value: side(read(value)))), again)
+        reading = self._frame.helper("s", (use.type, side), lambda: read if side is None else _then(read, side))
+        if plain is None:
+            return emit.call(reading, raw)
+        return ast.IfExp(plain, form, emit.call(reading, again))
+
+    @staticmethod
+    def _is_plain(declared: types.Type, raw: ast.expr, again: ast.expr) -> ast.expr | None:
+        def of(value: ast.expr, kind: str) -> ast.expr:
+            return emit.compare(emit.call("type", value), "is", emit.name(kind))
+
+        match declared:
+            case types.String() | types.Scope() | types.Address():
+                return of(raw, "str")
+            case types.Int() | types.Number() | types.Time() | types.Duration():
+                return emit.either(of(raw, "int"), of(again, "str"))
+            case types.SetOf(types.String(None) | types.Scope()):
+                return of(raw, "StringSet")
+            case _:
+                return None
 
 
-def _both_bits(mask: ast.expr, bits: int) -> ast.expr:
-    return ast.BinOp(mask, ast.BitAnd(), emit.number(bits))
+def _then(read: Callable[[object], Any], side: Callable[[Any], object]) -> Callable[[object], object]:
+    return lambda raw: side(read(raw))
+
+
+class Sides(dict[Any, object]):
+    """On which side values seen lately are, by the value as it came: always of one plain type each, text or int.
+
+    Bounded like the memories of addresses: past the bound it starts anew.
+    """
+
+    BOUND = 4_096
+
+    def __init__(self, side: Callable[[object], object]) -> None:
+        super().__init__()
+        self._side = side
+
+    def __missing__(self, value: object) -> object:
+        side = self._side(value)
+        if type(value) is int or len(value) <= _LONG:  # type: ignore[arg-type] - the other plain type is str
+            if len(self) >= self.BOUND:
+                self.clear()
+            self[value] = side
+        return side
+
+
+def side_of(use: Use) -> Callable[[Any], object]:
+    """On which side of its edges a value is, as the schema reads it; None where it is unknown."""
+    if use.texts:
+        classes = use.classes()
+        return lambda value: None if value is None else classes.get(value, 0)
+    if use.decimals:
+        edges = tuple(sorted(use.decimals))
+        # Twice, since a value on an edge is on neither side of it.
+        return lambda value: None if value is None else bisect_left(edges, value) + bisect_right(edges, value)
+    cuts = tuple(sorted(use.cuts))
+    return lambda value: None if value is None else bisect_right(cuts, value)

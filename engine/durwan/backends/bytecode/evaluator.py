@@ -146,14 +146,7 @@ class Evaluator:
 
     # ------------------------------------------------------------------------------------------------ writing
 
-    def cached(
-        self,
-        action: str,
-        *,
-        strict: bool,
-        by_id: bool,
-        fill: Callable[[tuple[Any, ...], dict[str, Any], int], Decision],
-    ) -> Decide:
+    def cached(self, action: str, fill: Callable[..., Decision], *, strict: bool, by_id: bool) -> Decide:
         """A function that decides an action from the entries of a cache, and asks `fill` for what is not there.
 
         `fill` is called with the cache key, the request and the instant. The entries stand among the function's
