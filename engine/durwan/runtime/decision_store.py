@@ -10,16 +10,15 @@ Looking up takes no lock. Storing takes one, and where it is taken lets the entr
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
-from weakref import WeakSet
 
 from durwan.backends.bytecode.cache_key import Entries
 from durwan.model.decision import Decision
+from durwan.runtime.forking import renew_lock_after_fork
 
 CacheKey = tuple[Any, ...]
 # Where the entries of one key are.
@@ -79,7 +78,7 @@ class DecisionStore:
         self._limits = limits
         self._begun_anew = begun_anew
         self._lock = threading.Lock()
-        _STORES.add(self)
+        renew_lock_after_fork(self)
 
     def begin(self, key: CacheKey) -> tuple[Generation, OfKey | None]:
         """What whoever fills takes before deciding, and gives to `store`."""
@@ -150,21 +149,9 @@ class DecisionStore:
         self._begun_anew(self.generation)
 
     def renew_lock(self) -> None:
-        """In a child process after a fork: the thread that held the lock is not there to give it back."""
+        """Takes a new lock, in a child process after a fork."""
         self._lock = threading.Lock()
 
 
 def _size(key: CacheKey) -> int:
     return _ENTRY_BYTES + sys.getsizeof(key) + sum(map(sys.getsizeof, key))
-
-
-_STORES: Final[WeakSet[DecisionStore]] = WeakSet()
-
-
-def _renew_locks() -> None:
-    for store in list(_STORES):
-        store.renew_lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
