@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from random import Random
 from typing import Final, Generic, TypeVar
 
 from durwan import Engine, StaticKeys
-from durwan.credentials.keys import Listener, Listeners
+from durwan.credentials.key_table import KeyTable
 from durwan.model.decision import Outcome
 from durwan.program import reference
 from tests.faults.editions import HOUR, KEYS, NOW, asked, compiled
@@ -40,27 +40,6 @@ _REQUESTS: Final = tuple(
 _CHANGES: Final = 0.002
 
 V = TypeVar("V")
-
-
-class Desks:
-    """Keys that change, and that tell of it."""
-
-    def __init__(self) -> None:
-        self._keys: dict[str, Mapping[str, object]] = dict(KEYS)
-        self._listeners = Listeners()
-
-    def get(self, key_id: str, /) -> Mapping[str, object] | None:
-        """The attributes of a key."""
-        return self._keys.get(key_id)
-
-    def listen(self, listener: Listener, /) -> None:
-        """Tells of every change."""
-        self._listeners.add(listener)
-
-    def put(self, key_id: str, record: Mapping[str, object]) -> None:
-        """Changes a key, and returns when everybody knows."""
-        self._keys[key_id] = record
-        self._listeners.tell([key_id])
 
 
 class History(Generic[V]):
@@ -122,7 +101,7 @@ class Turmoil:
         self._edition = History(0)
         self._instant = History(_INSTANTS[0])
         self._revoked = {key_id: History(first=False) for key_id in KEYS}
-        self._keys = Desks()
+        self._keys = KeyTable(KEYS)
         self._current, self._now = 0, _INSTANTS[0]
         self._engine = Engine(lambda: _EDITIONS[self._current], keys=self._keys, clock=lambda: self._now)
         self._numbers = {policy.revision: number for number, policy in enumerate(_EDITIONS)}
@@ -173,7 +152,10 @@ class Turmoil:
                 key_id, revoked = random.choice(list(KEYS)), random.random() < 0.5
                 with self._revoked[key_id].lock:
                     self._revoked[key_id].begin(revoked)
-                    self._keys.put(key_id, {**KEYS[key_id], "revoked": revoked})
+                    if revoked:
+                        self._keys.revoke(key_id)
+                    else:
+                        self._keys.put(key_id, KEYS[key_id])
                     self._revoked[key_id].end()
                 counts.revocations += 1
             case _:
