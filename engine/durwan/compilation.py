@@ -61,11 +61,12 @@ def compile_policy(policy_set: PolicySet, memory: Memory | None = None) -> Compi
     Functions are generated from the program later, by the engine, when an action is first decided.
     """
     manifest, diagnostics = read_manifest(policy_set)
-    files, mistakes = (memory or Memory()).read(policy_set.files, manifest.limits)
+    memory = memory or Memory()
+    files, mistakes = memory.read(policy_set.files, manifest.limits)
     diagnostics.extend(mistakes)
     checked = Checked(None, [], ())
     if len(files) == sum(path.endswith(".policy") for path in policy_set.files):
-        checked = check_files(files, policy_set.files, manifest)
+        checked = check_files(files, policy_set.files, manifest, memory.exchange_calendar)
         diagnostics.extend(checked.diagnostics)
     keys, mistakes = _read_keys(policy_set, manifest, checked.program)
     diagnostics.extend(mistakes)

@@ -40,6 +40,14 @@ def add_policy_set(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ref", metavar="REV", help="read it as it is at a git revision")
 
 
+def add_cache(parser: argparse.ArgumentParser) -> None:
+    """Where to keep what was found out, for the next run."""
+    help_ = "keep there what the next run would find out again (default: DURWAN_CACHE, or the user's cache directory)"
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--cache", metavar="DIR", help=help_)
+    either.add_argument("--no-cache", action="store_true", help="find everything out anew")
+
+
 def add_clock(parser: argparse.ArgumentParser) -> None:
     """The instant to use where a request brings none."""
     parser.add_argument("--now", metavar="INSTANT", help="the time to go by, such as 2026-03-02T09:00:00Z")

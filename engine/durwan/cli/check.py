@@ -17,8 +17,7 @@ from durwan.cli.findings import (
     write_diagnostics,
     write_failures,
 )
-from durwan.cli.reading import clock_of, pattern_of, read_policy_set, root_of
-from durwan.compilation import compile_policy
+from durwan.cli.reading import clock_of, compile_set, pattern_of, root_of
 from durwan.workshop.verification import Verification, verify
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ EXAMPLES = """\
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     options.add_policy_set(parser)
+    options.add_cache(parser)
     options.add_filters(parser)
     options.add_case_filter(parser)
     options.add_clock(parser)
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     """Checks the policy set, writes what was found, and returns the exit code."""
     clock, pattern, root = clock_of(arguments), pattern_of(arguments), root_of(arguments)
     began = time.perf_counter()
-    compilation = compile_policy(read_policy_set(arguments))
+    compilation = compile_set(arguments)
     output.progress(f"compiled in {time.perf_counter() - began:.2f} s")
     found = verify(compilation, clock, linted=True, pattern=pattern)
     output.progress(f"checked in {time.perf_counter() - began:.2f} s")

@@ -11,8 +11,7 @@ from durwan.cli import arguments as options
 from durwan.cli.bundle_files import bundle_at
 from durwan.cli.exits import FINDINGS, GOOD, UsageError
 from durwan.cli.findings import write_broken
-from durwan.cli.reading import clock_of, read_policy_set, root_of
-from durwan.compilation import compile_policy
+from durwan.cli.reading import clock_of, compile_set, root_of
 from durwan.diagnostics.terminal import visible
 from durwan.model.values import format_instant
 from durwan.runtime.engine import Engine
@@ -36,6 +35,7 @@ EXAMPLES = """\
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     options.add_policy_set(parser)
+    options.add_cache(parser)
     help_ = "a JSON request, or an array of them; - is standard input"
     parser.add_argument("-r", "--request", required=True, metavar="FILE", help=help_)
     parser.add_argument(
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     if bundle is not None:
         compiled = bundle.compiled
     else:
-        compilation = compile_policy(read_policy_set(arguments))
+        compilation = compile_set(arguments)
         if compilation.program is None:
             return write_broken(output, compilation, root_of(arguments))
         compiled = compilation.finished()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import time
@@ -11,11 +12,15 @@ from typing import TYPE_CHECKING
 
 from durwan.cli.exits import UsageError
 from durwan.cli.policy_check import COMMANDS
+from durwan.compiler import Compiler
 from durwan.language.policy_set import PolicySet, read_directory, read_mapping, read_revision
+from durwan.language.stored.store import Store, StoreError, users_directory
 from durwan.model.values import parse_instant
 
 if TYPE_CHECKING:
     import argparse
+
+    from durwan.compilation import Compilation
 
 
 def read_policy_set(arguments: argparse.Namespace) -> PolicySet:
@@ -39,6 +44,27 @@ def read_policy_set(arguments: argparse.Namespace) -> PolicySet:
     if not path.exists():
         raise UsageError(f"{arguments.path} does not exist{_meant(arguments.path)}")
     return read_directory(path)
+
+
+def compile_set(arguments: argparse.Namespace) -> Compilation:
+    """Compiles the policy set at the path, with what earlier runs found out about its files.
+
+    Raises:
+        UsageError: there is nothing there that could be a policy set.
+        DurwanError: it cannot be read, or a cache directory was named that must not be used.
+    """
+    return Compiler(_store_of(arguments)).compile(read_policy_set(arguments))
+
+
+def _store_of(arguments: argparse.Namespace) -> Store | None:
+    if arguments.no_cache:
+        return None
+    if arguments.cache is not None:
+        return Store(arguments.cache)
+    # Nobody asked for this one: where it cannot be used, things take a little longer.
+    with contextlib.suppress(StoreError, OSError, RuntimeError):
+        return Store(users_directory())
+    return None
 
 
 def root_of(arguments: argparse.Namespace) -> str:

@@ -18,8 +18,7 @@ from durwan.cli.findings import (
     write_diagnostics,
     write_failures,
 )
-from durwan.cli.reading import clock_of, pattern_of, read_policy_set, root_of
-from durwan.compilation import compile_policy
+from durwan.cli.reading import clock_of, compile_set, pattern_of, root_of
 from durwan.diagnostics.terminal import visible
 from durwan.workshop.verification import verify
 
@@ -38,6 +37,7 @@ EXAMPLES = """\
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     options.add_policy_set(parser)
+    options.add_cache(parser)
     options.add_case_filter(parser)
     options.add_filters(parser)
     options.add_clock(parser)
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Runs the cases, writes what became of them, and returns the exit code; no case at all is a finding."""
     clock, pattern, root = clock_of(arguments), pattern_of(arguments), root_of(arguments)
-    compilation = compile_policy(read_policy_set(arguments))
+    compilation = compile_set(arguments)
     began = time.perf_counter()
     found = verify(compilation, clock, linted=False, pattern=pattern)
     if found.results is None:

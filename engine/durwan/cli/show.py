@@ -10,8 +10,7 @@ from durwan.cli import arguments as options
 from durwan.cli.bundle_files import bundle_at
 from durwan.cli.exits import GOOD
 from durwan.cli.findings import counted, write_broken
-from durwan.cli.reading import read_policy_set, root_of
-from durwan.compilation import compile_policy
+from durwan.cli.reading import compile_set, root_of
 from durwan.diagnostics.terminal import located
 from durwan.model.types import TIME_MIN
 from durwan.model.values import format_duration
@@ -36,6 +35,7 @@ _EFFECTS = ("deny", "allow", "challenge")
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     options.add_policy_set(parser)
+    options.add_cache(parser)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     bundle = bundle_at(arguments, TIME_MIN)
     if bundle is not None:
         return _show(output, bundle.compiled.program, bundle.compiled.revision, "")
-    compilation = compile_policy(read_policy_set(arguments))
+    compilation = compile_set(arguments)
     root = root_of(arguments)
     if compilation.program is None:
         return write_broken(output, compilation, root)

@@ -161,6 +161,7 @@ _FILES: tuple[Code, ...] = (
     Code("P0512", "yaml-unknown-anchor", "error", "An alias refers to no anchor above it."),
     Code("P0513", "yaml-bad-merge", "error", "Something else than a mapping is merged."),
     Code("P0514", "yaml-more-mistakes", "error", "A YAML file has more mistakes than are shown."),
+    Code("P0515", "json-syntax", "error", "A file is not JSON, or JSON that parsers read in different ways."),
     Code("P0521", "manifest-unknown-field", "error", "The manifest has a field that there is not."),
     Code("P0522", "manifest-wrong-value", "error", "A field of the manifest has a value that it cannot have."),
     Code("P0523", "manifest-unknown-language", "error", "The manifest asks for a language version that there is not."),

@@ -1,4 +1,4 @@
-"""P0501 to P0514: YAML files that cannot be read, or that could be read in more than one way."""
+"""P0501 to P0515: YAML and JSON files that cannot be read, or that could be read in more than one way."""
 
 from __future__ import annotations
 
@@ -102,3 +102,8 @@ def bad_merge(span: Span) -> Diagnostic:
 def more_mistakes(span: Span, most: int) -> Diagnostic:
     """P0514."""
     return mistake("P0514", span, f"the file has more than {most} mistakes", help="repair the first ones")
+
+
+def bad_json(span: Span, problem: str) -> Diagnostic:
+    """P0515. `problem` is what the JSON parser says, or what other parsers would read in another way."""
+    return mistake("P0515", span, f"this is not JSON: {problem[:1].lower()}{problem[1:]}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from durwan.language.syntax import Module, RuleDeclaration
 from durwan.language.view import View
 from durwan.language.vocabulary import Vocabulary
 from durwan.language.windows import WindowMaker
+from durwan.model.calendar import Calendar, exchange_calendar
 from durwan.model.schema import Schema
 from durwan.program.program import Program
 
@@ -50,7 +51,12 @@ def check(
     return checked.program, checked.diagnostics
 
 
-def check_files(known: Sequence[KnownFile], files: Mapping[str, bytes], manifest: Manifest) -> Checked:
+def check_files(
+    known: Sequence[KnownFile],
+    files: Mapping[str, bytes],
+    manifest: Manifest,
+    exchange_calendar: Callable[[str], Calendar] = exchange_calendar,
+) -> Checked:
     """Checks the policy files of a set, of which something may be known already.
 
     `files` are all files of the set, of which lists and calendars are read. Mistakes of the text itself are the
@@ -60,7 +66,7 @@ def check_files(known: Sequence[KnownFile], files: Mapping[str, bytes], manifest
     report: list[Diagnostic] = []
     # The path decides which rule is named as the reason, never whether a request is allowed.
     known = sorted(known, key=lambda file: _bytes(file.module.source.path))
-    windows = WindowMaker(manifest.calendars, files, report)
+    windows = WindowMaker(manifest.calendars, files, report, exchange_calendar)
     vocabulary = _resolve(known, files, manifest, windows, report)
     checker = Checker(vocabulary, report)
     # Lets before rules: a rule that uses a wrong let is not wrong itself.

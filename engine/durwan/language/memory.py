@@ -9,8 +9,10 @@ from durwan.diagnostics import Diagnostic
 from durwan.language.known_file import KnownFile
 from durwan.language.parser import decode, parse
 from durwan.language.source_text import TextLimits
+from durwan.language.stored.calendars import stored_calendar
 from durwan.language.stored.file_form import read_file, write_file
 from durwan.language.stored.store import Store
+from durwan.model.calendar import Calendar, exchange_calendar
 
 _Key = tuple[str, str, str]
 
@@ -51,6 +53,10 @@ class Memory:
             return read_file(stored, source, limits)
         module, mistakes = parse(source, limits)
         return KnownFile(module=module, mistakes=tuple(mistakes))
+
+    def exchange_calendar(self, name: str) -> Calendar:
+        """The calendar of an exchange: see `durwan.model.calendar`."""
+        return exchange_calendar(name) if self._store is None else stored_calendar(self._store, name)
 
     def store(self) -> None:
         """Stores what was found out since the last time of files without mistakes."""

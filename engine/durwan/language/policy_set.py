@@ -53,7 +53,7 @@ def read_mapping(files: Mapping[str, str | bytes]) -> PolicySet:
 
 
 def read_directory(path: str | os.PathLike[str]) -> PolicySet:
-    """The policy set in a directory: its `*.policy`, `*.yaml`, `*.yml` and `*.txt` files, in any folders.
+    """The policy set in a directory: its `*.policy`, `*.yaml`, `*.yml`, `*.json` and `*.txt` files, in any folders.
 
     Files and folders with a leading dot take no part. A file may be a link to another place in the same directory, as
     mounted configuration is; folders may not be links.

@@ -9,7 +9,7 @@ from typing import Final
 from durwan.diagnostics.hidden import HIDDEN
 from durwan.errors import DurwanError
 
-SUFFIXES: Final = (".policy", ".yaml", ".yml", ".txt")
+SUFFIXES: Final = (".policy", ".yaml", ".yml", ".json", ".txt")
 
 # What no manifest can raise: these are checked before anything is read. The limits of section 11 of the language page
 # are far lower, and checked later, on the bytes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 
 from durwan.diagnostics import Diagnostic, Source, Span
@@ -33,10 +33,18 @@ _WIDEST_MARGIN = 86_400_000
 class WindowMaker:
     """Makes the windows of a set; what is wrong goes to `report`.
 
-    `calendars` maps the names of calendars that the set brings along to the files that hold their sessions.
+    `calendars` maps the names of calendars that the set brings along to the files that hold their sessions;
+    `exchange_calendar` gives those of exchanges.
     """
 
-    def __init__(self, calendars: Mapping[str, str], files: Mapping[str, bytes], report: list[Diagnostic]) -> None:
+    def __init__(
+        self,
+        calendars: Mapping[str, str],
+        files: Mapping[str, bytes],
+        report: list[Diagnostic],
+        exchange_calendar: Callable[[str], Calendar] = exchange_calendar,
+    ) -> None:
+        self._exchange_calendar = exchange_calendar
         self._files_of_calendars = calendars
         self._files = files
         self._report = report
@@ -133,7 +141,7 @@ class WindowMaker:
         if path is not None:
             return self._calendar_of_file(written, path)
         try:
-            return exchange_calendar(written.value)
+            return self._exchange_calendar(written.value)
         except CalendarNotFoundError as error:
             own = Suggestions().nearest(written.value, self._files_of_calendars)
             near = own or next(iter(error.suggestions), None)

@@ -16,7 +16,7 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from importlib import import_module
 from itertools import pairwise
@@ -54,7 +54,7 @@ class CalendarsNotInstalledError(DurwanError):
         super().__init__(f"the trading calendar {name!r} needs the exchange calendars: {self.command}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Calendar:
     """The regular sessions of one exchange within `[first, last)`, the instants its data covers.
 
@@ -100,7 +100,7 @@ class Calendar:
             yield session[-1][1] + post
             yield from (edge for part in session for edge in part)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256, in hex, of the calendar's canonical text."""
         return sha256(format_calendar(self).encode()).hexdigest()
@@ -219,6 +219,11 @@ def exchange_calendar(name: str) -> Calendar:
     return Calendar(name, sessions[0][0][0], sessions[-1][-1][1], sessions)
 
 
+def exchange_zone(name: str) -> str:
+    """The time zone of an exchange whose calendar was read."""
+    return str(import_module("exchange_calendars").get_calendar(name).tz)
+
+
 def _session(row: Any) -> Session:
     """One row of a schedule: time stamps in nanoseconds, of which the break's are "not a time" where there is none."""
     opened, closed = row.open.value // 1_000_000, row.close.value // 1_000_000
@@ -240,6 +245,7 @@ __all__ = [
     "CalendarsNotInstalledError",
     "Session",
     "exchange_calendar",
+    "exchange_zone",
     "format_calendar",
     "parse_calendar",
 ]

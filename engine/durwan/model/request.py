@@ -13,6 +13,7 @@ from durwan.model.values import Value, read_time, read_value
 KeyLookup = Callable[[str], Mapping[str, object] | None]
 
 _ABSENT: Final[Mapping[str, object]] = {}
+_SCOPES: Final = types.SetOf(types.Scope())
 # `dict` itself. By this name a type checker knows what is in a mapping after `type(mapping) is PLAIN`.
 PLAIN: Final[type[dict[str, Any]]] = dict
 
@@ -34,22 +35,28 @@ def context_of(request: Mapping[str, Any], name: str, keys: KeyLookup) -> Mappin
 
 
 class Attributes:
-    """The attributes of one request, read as the schema declares them."""
+    """The attributes of one request, read as the schema declares them; each is read once."""
 
     def __init__(self, schema: Schema, request: Mapping[str, Any], keys: KeyLookup) -> None:
         self._schema = schema
         self._request = request
         self._keys = keys
+        self._known: dict[str, Value | None] = {}
 
     def read(self, path: str) -> Value | None:
         """The value of `context.name`, or None where it is unknown; never raises for what the request holds."""
+        if path not in self._known:
+            self._known[path] = self._read(path)
+        return self._known[path]
+
+    def _read(self, path: str) -> Value | None:
         context, _, name = path.partition(".")
         declared = self._schema.attributes[path]
         try:
             value = read_value(declared, context_of(self._request, context, self._keys).get(name))
         except Exception:  # noqa: BLE001 - a foreign mapping may raise anything; then the attribute is unknown
             return None
-        if declared == types.SetOf(types.Scope()) and value is not None:
+        if declared == _SCOPES and value is not None:
             return self._schema.held(value)  # type: ignore[arg-type]
         return value
 

@@ -7,10 +7,9 @@ operand is evaluated.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from durwan.model.decision import Decision, Outcome
 from durwan.model.request import Attributes, KeyLookup, instant_of, no_keys
@@ -22,8 +21,7 @@ from durwan.program.operators import ARITHMETIC, COMPARISONS, OPERATORS
 from durwan.program.program import Body, Program, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What an expression evaluates to at one instant.
 
     `value` is None where unknown. `change` is the number of milliseconds after which the value, moving as it does
@@ -50,25 +48,8 @@ class Evaluation:
     def read(self, expression: Expression) -> Reading:  # noqa: PLR0911, C901 - one line per kind of node
         """The value of any expression."""
         match expression:
-            case (
-                nodes.BoolLiteral(value=value)
-                | nodes.IntLiteral(value=value)
-                | nodes.DecimalLiteral(value=value)
-                | nodes.StringLiteral(value=value)
-                | nodes.AddressLiteral(value=value)
-                | nodes.InstantLiteral(value=value)
-                | nodes.DurationLiteral(value=value)
-                | nodes.ScopeLiteral(value=value)
-                | nodes.LiteralNetwork(value=value)
-                | nodes.LiteralSet(members=value)
-            ):
-                return Reading(value)
-            case nodes.NamedSet(name=name):
-                return Reading(self._program.sets[name])
-            case nodes.NamedNetwork(name=name):
-                return Reading(self._program.networks[name])
-            case nodes.NamedWindow(name=name):
-                return Reading(self._program.windows[name])
+            case nodes.Operation():
+                return self._operation(expression)
             case nodes.Attribute(path=path):
                 read = self._attributes.read(path)
                 return Reading(read, doubts=frozenset({path}) if read is None else frozenset())
@@ -83,14 +64,31 @@ class Evaluation:
                 return Reading(fallback.value, reading.change) if reading.value is None else reading
             case nodes.IsKnown(operand=operand):
                 return Reading(self.read(operand).value is not None)
-            case nodes.Operation():
-                return self._operation(expression)
             case nodes.And(operands=operands):
                 return _junction([self.read(operand) for operand in operands], decisive=False)
             case nodes.Or(operands=operands):
                 return _junction([self.read(operand) for operand in operands], decisive=True)
-            case nodes.Not(operand=operand):  # pragma: no branch - every kind has its case
+            case nodes.Not(operand=operand):
                 return _negation(self.read(operand))
+            case nodes.NamedSet(name=name):
+                return Reading(self._program.sets[name])
+            case nodes.NamedNetwork(name=name):
+                return Reading(self._program.networks[name])
+            case nodes.NamedWindow(name=name):
+                return Reading(self._program.windows[name])
+            case (  # pragma: no branch - every kind has its case
+                nodes.BoolLiteral(value=value)
+                | nodes.IntLiteral(value=value)
+                | nodes.DecimalLiteral(value=value)
+                | nodes.StringLiteral(value=value)
+                | nodes.AddressLiteral(value=value)
+                | nodes.InstantLiteral(value=value)
+                | nodes.DurationLiteral(value=value)
+                | nodes.ScopeLiteral(value=value)
+                | nodes.LiteralNetwork(value=value)
+                | nodes.LiteralSet(members=value)
+            ):
+                return Reading(value)
 
     def body(self, body: Body) -> Reading:
         """`A and not B`."""
@@ -99,10 +97,9 @@ class Evaluation:
     def _operation(self, operation: nodes.Operation) -> Reading:
         operands = [self.read(operand) for operand in operation.operands]
         moves = change.earliest(*(operand.change for operand in operands))
-        doubts = frozenset[str]().union(*(operand.doubts for operand in operands))
-        if any(operand.value is None for operand in operands):
-            return Reading(None, moves, doubts=doubts)
         values = [operand.value for operand in operands]
+        if any(value is None for value in values):
+            return Reading(None, moves, doubts=frozenset[str]().union(*(operand.doubts for operand in operands)))
         value = OPERATORS[operation.operator].meaning(*values)
         slope = _slope(operation.operator, operands)
         moves = change.earliest(moves, _change(operation.operator, operands, slope))

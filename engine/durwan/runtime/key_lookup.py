@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
-from threading import Lock
-from typing import Any
+from threading import RLock
+from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from durwan.credentials.keys import ChangingKeys, KeySource, Listener, StaticKeys, tell
 from durwan.model import types
@@ -44,12 +46,14 @@ class PreparedKeys(dict[str, dict[str, Any]]):
         super().__init__()
         self._find = source.get
         self._readers = _readers(schema)
-        self._lock = Lock()
+        # A signal's handler may change keys in the midst of anything: so a thread may take it twice.
+        self._lock = RLock()
         # How often something was forgotten.
         self._generation = 0
         self._listeners: list[Listener] = []
         if isinstance(source, ChangingKeys):
             source.listen(self.forget)
+        _LIVING[id(self)] = self
 
     def on_change(self, listener: Listener) -> None:
         """Has `listener` called at every change, once a key is only found as it is now, before the writer returns.
@@ -70,6 +74,11 @@ class PreparedKeys(dict[str, dict[str, Any]]):
                 for key_id in changed:
                     self.pop(key_id, None)
         tell(tuple(self._listeners), changed)
+
+    def start_anew(self) -> None:
+        """Forgets all, in a process that was forked off: a thread that is not in it may have been at work here."""
+        self._lock = RLock()
+        self.forget(None)
 
     def get(self, key_id: str, default: Any = None, /) -> Any:
         """The prepared attributes of a key; `default` where there is no such key."""
@@ -95,6 +104,18 @@ class PreparedKeys(dict[str, dict[str, Any]]):
             finally:
                 self._lock.release()
         return ready
+
+
+_LIVING: Final[WeakValueDictionary[int, PreparedKeys]] = WeakValueDictionary()
+
+
+def _after_fork() -> None:
+    for keys in tuple(_LIVING.values()):
+        keys.start_anew()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - there is no fork on Windows
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _prepare(record: Mapping[str, object], readers: Mapping[str, _Reader]) -> dict[str, Any]:

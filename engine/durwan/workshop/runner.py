@@ -43,7 +43,8 @@ def run_cases(compiled: Compiled, cases: Iterable[Case], clock: Callable[[], int
         cases: what to run; one that is skipped is passed on undecided.
         clock: the instant of cases that bring none, in milliseconds since the epoch.
     """
-    engine = Engine(lambda: compiled, clock=clock)
+    # Each case is decided once: nothing would ever be answered from a cache.
+    engine = Engine(lambda: compiled, clock=clock, cache=None)
     checker = ReferenceCheck(compiled, clock)
     for case in cases:
         yield CaseResult(case=case, verdict="skipped") if case.skip is not None else _run(engine, checker, case)

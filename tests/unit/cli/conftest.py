@@ -48,6 +48,12 @@ class Ended:
 Call = Callable[..., Ended]
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of these tests lies in the cache of whoever runs them, nor the other way round."""
+    monkeypatch.setenv("DURWAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
     """Calls `policy-check` with the words given, at a time at which nothing of the policy set is in the past."""

@@ -14,7 +14,6 @@ import json
 import os
 import stat
 import sys
-import tempfile
 import time
 from functools import cache
 from pathlib import Path
@@ -66,12 +65,12 @@ class Store:
     def write(self, document: Any, *key: str) -> None:
         """Puts a document under a key, whole or not at all. Where that cannot be done, it is left."""
         text = json.dumps(document, separators=(",", ":")).encode()
+        path = self._path(key)
+        draft = path.with_suffix(f".{os.getpid()}")
         with contextlib.suppress(OSError):
-            # A file of this kind can be read and written by its owner alone.
-            number, name = tempfile.mkstemp(dir=self._directory)
-            with os.fdopen(number, "wb") as file:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
-            Path(name).replace(self._path(key))
+            draft.replace(path)
 
     def _path(self, key: tuple[str, ...]) -> Path:
         form = json.dumps([_FORM, _maker(), *key])
@@ -91,8 +90,8 @@ def users_directory() -> Path:
     given = os.environ.get("DURWAN_CACHE")
     if given:
         return Path(given)
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "durwan"
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path("~").expanduser() / ".cache") / "durwan"
 
 
 def _require_own(directory: Path) -> None:
