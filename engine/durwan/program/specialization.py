@@ -171,7 +171,7 @@ def _is(expression: Expression, value: bool) -> bool:
     return isinstance(expression, nodes.BoolLiteral) and expression.value is value
 
 
-def _written(value: Any, declared: types.Type) -> Expression:
+def _written(value: Any, declared: types.Type) -> Expression:  # noqa: C901 - one line per type
     """A value as the literal of its type."""
     match declared:
         case types.Bool():

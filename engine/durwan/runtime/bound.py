@@ -71,7 +71,7 @@ class BoundEngine:
         return given if type(given) is str else None
 
     def decide(self, request: Mapping[str, Any]) -> Decision:
-        """The decision for a request of which this brings the bound contexts; what the request says of them is not read.
+        """The decision for a request without the bound contexts; what it says of them is not read.
 
         Raises:
             TypeError: the request is no mapping.
@@ -79,7 +79,7 @@ class BoundEngine:
         functions = self._prepared.functions
         try:
             if type(request) is PLAIN:
-                now = request["now"] if "now" in request else None
+                now = request["now"] if "now" in request else None  # noqa: SIM401 - costs less than calling get
                 if now is None:
                     now = self._clock()
                 action = request["action"]

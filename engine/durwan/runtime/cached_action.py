@@ -70,14 +70,14 @@ class CachedAction:
         self._strict = True
         self._failures = 0
         self._rest = _REST
-        self._function: Any = None
+        self._function: Any = None  # written by _write
         self._try_at = _TRY_AGAIN
         if not self._write():
             return
         if limits.trial:
             self._try()
         else:
-            self._answer(self._function, is_cached=True)
+            self._answer_cached()
 
     def take(self, entries: object) -> None:
         """A new generation has begun: these are its entries of this action."""
@@ -93,7 +93,7 @@ class CachedAction:
             # What the rules read is often absent: from now on the cache key says so, instead of failing.
             self._strict, self._failures = False, 0
             if self._write():
-                self._answer(self._function, is_cached=True)
+                self._answer_cached()
         elif self._failures >= _CAREFUL_FAILURES:
             self.leave_alone()
 
@@ -105,6 +105,9 @@ class CachedAction:
     def _answer(self, function: Decide, *, is_cached: bool) -> None:
         self.is_cached = is_cached
         self._owner.answer_by(self._action, function)
+
+    def _answer_cached(self) -> None:
+        self._answer(self._function, is_cached=True)
 
     def _write(self) -> bool:
         try:
@@ -170,7 +173,7 @@ class CachedAction:
             self._pause()
         else:
             self._rest = _REST
-            self._answer(self._function, is_cached=True)
+            self._answer_cached()
 
     def _pause(self) -> None:
         """Leaves the action alone for a while, each time for longer."""

@@ -107,7 +107,7 @@ class Engine:
         policy = self._policy
         try:
             if type(request) is PLAIN:
-                now = request["now"] if "now" in request else None
+                now = request["now"] if "now" in request else None  # noqa: SIM401 - costs less than calling get
                 if now is None:
                     now = self._clock()
                 action = request["action"]

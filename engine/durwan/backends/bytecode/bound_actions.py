@@ -48,7 +48,7 @@ class BoundActions:
         fixed: those of them whose attributes stay what they are for as long as this object is used.
     """
 
-    def __init__(  # noqa: PLR0913 - one evaluator makes them all
+    def __init__(  # noqa: PLR0913, PLR0917 - one evaluator makes them all
         self,
         program: Program,
         by_action: Mapping[str, Sequence[Rule]],
