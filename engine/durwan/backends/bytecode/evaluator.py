@@ -10,6 +10,7 @@ takes such objects as unknown; so nothing that a request holds raises out of `de
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from durwan.backends.bytecode import emit
@@ -56,6 +57,9 @@ class Evaluator:
         self.published: Callable[[str, Decide], None] | None = None
         # How many decisions the generated code could not make. Roughly: two threads may count as one.
         self.left_to_reference = 0
+        # Strict functions that take every key to be named by its id, and are written where the first request does so.
+        self._functions_by_id = self._functions.with_shared(replace(self._shared, by_id=True))
+        self._by_id: set[str] = set()
         self._strict: dict[str, Decide] = {}
         self._careful: dict[str, Decide] = {}
         self._reads: dict[str, Reads] = {}
@@ -103,8 +107,11 @@ class Evaluator:
         return lambda request, now: self.decide_at(action, {**request, **given}, now)
 
     def _take_care(self, action: str, request: Mapping[str, Any], now: int) -> Decision:
-        if action not in self._careful:
-            self._write(action)
+        names_id = type(request.get("key")) is str
+        if action not in self._careful or (action in self._by_id and not names_id):
+            # Where both forms of keys come, the function that takes either is written, and stays.
+            by_id = names_id and self._shared.keys_are_read and action not in self._careful
+            self._write(action, by_id=by_id)
         else:
             self._rest(action)
         return self._careful[action](request, now)
@@ -163,16 +170,18 @@ class Evaluator:
         """The generated Python that decides an action, for people to read."""
         return self._functions.text(self._by_action[action])
 
-    def _write(self, action: str) -> None:
+    def _write(self, action: str, *, by_id: bool) -> None:
         """Makes the two functions of an action.
 
         Two threads may do so at once: they make functions of the same meaning, and the last one stays.
         """
         rules = self._by_action[action]
         try:
-            strict, careful = (self._functions.make(rules, action, strict=strict) for strict in (True, False))
+            strict = (self._functions_by_id if by_id else self._functions).make(rules, action, strict=True)
+            careful = self._functions.make(rules, action, strict=False)
         except Exception:  # noqa: BLE001 - a defect of the generator, which must not be met again at every request
             strict = careful = self._refer
+        (self._by_id.add if by_id else self._by_id.discard)(action)
         self._strict[action] = strict
         self._careful[action] = careful
         self._publish(action, strict)

@@ -51,6 +51,7 @@ def share(program: Program, keys: KeyLookup) -> Shared:
         open_context=open_context,
         open_key=open_key,
         find_key=_key_finder(keys, open_key),
+        keys_are_read=getattr(getattr(keys, "__self__", None), "is_read", False),
         read_scopes=read_scopes,
     )
 
