@@ -79,18 +79,23 @@ class Reloading(Generic[P]):
         self._refused: str | None = None
         self._told: Edition | None = None
         self._denies = False
+        self._logs_failures = True
         self._status = Status(source=source.name)
 
     # -------------------------------------------------------------------------------------------------- attempts
 
     def begin(self, *, denying: bool) -> None:
         """The first attempt; if it fails, either its error is raised or everything is denied until one succeeds."""
+        # Who hears of a failure as an exception need not read of it as well.
+        self._logs_failures = denying
+        if denying:
+            self._place.install(self._place.refusing("not_ready", ""))
         try:
             self.reload()
         except Exception:
             if not denying:
                 raise
-            self._place.install(self._place.refusing("not_ready", ""))
+        self._logs_failures = True
 
     def reload(self) -> None:
         """Reads the source and puts its policy in place.
@@ -126,8 +131,8 @@ class Reloading(Generic[P]):
     def _attempt(self) -> None:
         ticket = next(self._tickets)
         try:
-            edition = self.source.read(None if self._current is None else self._current.edition)
             seen = time.monotonic()
+            edition = self.source.read(None if self._current is None else self._current.edition)
             run_self_tests(edition.compiled, self._clock)
             policy = self._place.prepare(edition.compiled)
             # A signal's handler may have reloaded in the midst of this, in the same thread: what it read is newer.
@@ -224,7 +229,8 @@ class Reloading(Generic[P]):
             diagnostics=error.diagnostics if isinstance(error, PolicyError) else (),
         )  # fmt: skip
         keeps = f"revision {self._status.revision[:12]} goes on deciding" if self._status.ready else "nothing is loaded"
-        self._log("error", f"{self.source.name} cannot be loaded; {keeps}: {self._status.last_error}")
+        if self._logs_failures:
+            self._log("error", f"{self.source.name} cannot be loaded; {keeps}: {self._status.last_error}")
 
     def _unreadable(self, error: Exception) -> None:
         """As an attempt that failed, but told only once for as long as it stays the same."""

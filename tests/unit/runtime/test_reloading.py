@@ -123,6 +123,9 @@ def test_failures_and_successes_are_logged(caplog: pytest.LogCaptureFixture) -> 
     shelf = Shelf(a=NEAR)
     engine = Engine(shelf)
     assert caplog.records == []
+    with pytest.raises(PolicyError):
+        Engine(Shelf(a=BROKEN))
+    assert caplog.records == []
     shelf.error = SourceError("out of reach\nINFO forged \x1b[2J line")
     with pytest.raises(SourceError):
         engine.reload()
@@ -245,7 +248,9 @@ def test_what_is_accepted_is_accepted_after_its_tests_and_before_it_decides() ->
 # ----------------------------------------------------------------------------------------------------- before and after
 
 
-def test_an_engine_may_begin_with_nothing_and_denies_until_it_has_something() -> None:
+def test_an_engine_may_begin_with_nothing_and_denies_until_it_has_something(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """A gateway that starts while its source is broken denies everything, says why, and recovers by a reload."""
     shelf = Shelf(a=BROKEN)
     engine = Engine(shelf, on_broken="deny")
@@ -253,6 +258,7 @@ def test_an_engine_may_begin_with_nothing_and_denies_until_it_has_something() ->
         decision = engine.decide(request)
         assert (decision.effect, decision.status, decision.code, decision.rule) == ("deny", 503, "not_ready", None)
     assert (engine.revision, engine.decide(PING).revision) == ("", "")
+    assert "nothing is loaded" in caplog.text
     assert engine.explain(PING).decision.code == "not_ready"
     status = engine.status()
     assert (status.ready, status.failures, status.reloads, status.revision) == (False, 1, 0, "")
