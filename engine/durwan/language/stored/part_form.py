@@ -115,8 +115,8 @@ class PartReader:
 
     def read(self, form: Form) -> Any:
         """What a form stands for that is no plain value itself."""
-        found: Any = self._readers[form[0]](form)
-        return found
+        number: int = form[0]
+        return self._readers[number](form)
 
     def ordered(self, forms: Sequence[Form], first: int) -> tuple[Any, ...]:
         """Rules, limits or invariants, the first of which has this order."""
