@@ -323,6 +323,31 @@ def test_a_policy_whose_source_is_out_of_reach_for_too_long_denies_and_recovers(
         assert eventually(lambda: engine.decide(PING).allowed)
 
 
+def test_a_source_that_never_answers_does_not_keep_a_policy_fresh() -> None:
+    """Whoever waits for it waits; the policy becomes stale in time, and decides again when the answer comes."""
+    gate = threading.Event()
+
+    class Hanging(Shelf):
+        def stamp(self) -> str:
+            if threading.current_thread() is not threading.main_thread():
+                gate.wait(10)
+            return super().stamp()
+
+    with Engine(Hanging(a=NEAR), watch=True, poll_seconds=0.02, max_age=0.2) as engine:
+        assert eventually(lambda: engine.decide(PING).code == "policy_stale", 2.0)
+        gate.set()
+        assert eventually(lambda: engine.decide(PING).allowed)
+    gate.clear()
+    with Engine(Hanging(a=NEAR), max_age=0.2) as engine:
+        thread = threading.Thread(target=engine.reload)
+        thread.start()
+        assert eventually(lambda: engine.decide(PING).code == "policy_stale", 2.0)
+        gate.set()
+        thread.join(10)
+        engine.reload()
+        assert engine.decide(PING).allowed
+
+
 def test_a_stale_policy_may_be_kept() -> None:
     """Then only the status says so."""
     with Engine(Shelf(a=NEAR), max_age=0.05, on_stale="keep") as engine:
