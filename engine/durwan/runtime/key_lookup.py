@@ -69,19 +69,16 @@ class PreparedKeys(dict[str, dict[str, Any]]):
 
     def forget(self, changed: Collection[str] | None) -> None:
         """Forgets these keys, or with None all, and then tells those who asked for it."""
-        with self._lock:
-            self._generation += 1
-            if changed is None:
-                self.clear()
-            else:
-                for key_id in changed:
-                    self.pop(key_id, None)
+        self._forget(changed)
         tell(tuple(self._listeners), changed)
 
     def start_anew(self) -> None:
-        """Forgets all, in a process that was forked off: a thread that is not in it may have been at work here."""
+        """Forgets all, in a process that was forked off: a thread that is not in it may have been at work here.
+
+        Those who keep what was made of keys do the same for themselves.
+        """
         self._lock = RLock()
-        self.forget(None)
+        self._forget(None)
 
     def get(self, key_id: str, default: Any = None, /) -> Any:
         """The prepared attributes of a key; `default` where there is no such key."""
@@ -89,6 +86,15 @@ class PreparedKeys(dict[str, dict[str, Any]]):
             return self[key_id]
         except KeyError:
             return default
+
+    def _forget(self, changed: Collection[str] | None) -> None:
+        with self._lock:
+            self._generation += 1
+            if changed is None:
+                self.clear()
+            else:
+                for key_id in changed:
+                    self.pop(key_id, None)
 
     def __missing__(self, key_id: object) -> dict[str, Any]:
         if type(key_id) is not str:

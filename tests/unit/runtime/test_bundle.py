@@ -18,6 +18,7 @@ from durwan import Engine, __version__
 from durwan.compilation import compile_directory
 from durwan.credentials.keys import StaticKeys
 from durwan.program.fingerprint import fingerprint
+from durwan.program.plain.expressions import DEEPEST
 from durwan.program.program import Program
 from durwan.runtime.bundle import BundleError, is_bundle, read_bundle
 from durwan.runtime.bundle_format import MAGIC, unpack
@@ -333,6 +334,19 @@ def test_a_member_of_another_shape_is_refused(members: dict[str, Any], message: 
     """A member that its digest fits, and that holds something else, is refused by name."""
     with pytest.raises(BundleError, match=message):
         read(with_members(bundle_of(), **members))
+
+
+def test_the_deepest_program_that_is_read_can_be_decided_by() -> None:
+    """At the bound on depth, nothing overflows where a request is decided or explained."""
+    condition: Any = ["<", "risk.score", ["int", 50]]
+    for number in range(DEEPEST - 2):
+        condition = ["or" if number % 2 else "and", ["known", "risk.score"], condition]
+    plain = json.loads(_member(bundle_of(), "program.json"))
+    plain["rules"][1] = {**plain["rules"][1], "when": condition, "text": [["a long condition"], []]}
+    bundle = read(with_members(bundle_of(), program=plain))
+    with Engine(lambda: bundle.compiled) as engine:
+        assert engine.decide(REQUEST).allowed
+        assert engine.explain(REQUEST).decision.allowed
 
 
 # ----------------------------------------------------------------------------------------------------------- building

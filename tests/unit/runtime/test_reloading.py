@@ -123,6 +123,9 @@ def test_failures_and_successes_are_logged(caplog: pytest.LogCaptureFixture) -> 
     shelf = Shelf(a=NEAR)
     engine = Engine(shelf)
     assert caplog.records == []
+    with pytest.raises(PolicyError):
+        Engine(Shelf(a=BROKEN))
+    assert caplog.records == []
     shelf.error = SourceError("out of reach\nINFO forged \x1b[2J line")
     with pytest.raises(SourceError):
         engine.reload()
@@ -245,7 +248,9 @@ def test_what_is_accepted_is_accepted_after_its_tests_and_before_it_decides() ->
 # ----------------------------------------------------------------------------------------------------- before and after
 
 
-def test_an_engine_may_begin_with_nothing_and_denies_until_it_has_something() -> None:
+def test_an_engine_may_begin_with_nothing_and_denies_until_it_has_something(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """A gateway that starts while its source is broken denies everything, says why, and recovers by a reload."""
     shelf = Shelf(a=BROKEN)
     engine = Engine(shelf, on_broken="deny")
@@ -253,6 +258,7 @@ def test_an_engine_may_begin_with_nothing_and_denies_until_it_has_something() ->
         decision = engine.decide(request)
         assert (decision.effect, decision.status, decision.code, decision.rule) == ("deny", 503, "not_ready", None)
     assert (engine.revision, engine.decide(PING).revision) == ("", "")
+    assert "nothing is loaded" in caplog.text
     assert engine.explain(PING).decision.code == "not_ready"
     status = engine.status()
     assert (status.ready, status.failures, status.reloads, status.revision) == (False, 1, 0, "")
@@ -315,6 +321,31 @@ def test_a_policy_whose_source_is_out_of_reach_for_too_long_denies_and_recovers(
         assert engine.status().failures == 2
         shelf.put(a=NEAR + "#")
         assert eventually(lambda: engine.decide(PING).allowed)
+
+
+def test_a_source_that_never_answers_does_not_keep_a_policy_fresh() -> None:
+    """Whoever waits for it waits; the policy becomes stale in time, and decides again when the answer comes."""
+    gate = threading.Event()
+
+    class Hanging(Shelf):
+        def stamp(self) -> str:
+            if threading.current_thread() is not threading.main_thread():
+                gate.wait(10)
+            return super().stamp()
+
+    with Engine(Hanging(a=NEAR), watch=True, poll_seconds=0.02, max_age=0.2) as engine:
+        assert eventually(lambda: engine.decide(PING).code == "policy_stale", 2.0)
+        gate.set()
+        assert eventually(lambda: engine.decide(PING).allowed)
+    gate.clear()
+    with Engine(Hanging(a=NEAR), max_age=0.2) as engine:
+        thread = threading.Thread(target=engine.reload)
+        thread.start()
+        assert eventually(lambda: engine.decide(PING).code == "policy_stale", 2.0)
+        gate.set()
+        thread.join(10)
+        engine.reload()
+        assert engine.decide(PING).allowed
 
 
 def test_a_stale_policy_may_be_kept() -> None:

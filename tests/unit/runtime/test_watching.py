@@ -62,6 +62,7 @@ def test_a_change_is_noticed_at_once(folder: Path) -> None:
         (folder / "next").replace(folder / "a.policy")
         assert eventually(lambda: engine.decide(PING).allowed)
         (folder / "more").mkdir()
+        time.sleep(1.5)  # the folder is noticed, looked at, and from now on watched
         (folder / "more" / "b.policy").write_text("deny closed on ping\n")
         assert eventually(lambda: engine.decide(PING).rule == "closed")
         assert engine.status().watch_error is None

@@ -111,11 +111,16 @@ class PartReader:
         self._readers: list[_Read] = []
         self._readers += [*map(self._object_reader, _CLASSES), *(others[number] for number in sorted(others))]
         for each in table:  # each may be made of those before it
-            self._shared.append(self._readers[each[0]](each))
+            self._shared.append(self.read(each))
+
+    def read(self, form: Form) -> Any:
+        """What a form stands for that is no plain value itself."""
+        number: int = form[0]
+        return self._readers[number](form)
 
     def ordered(self, forms: Sequence[Form], first: int) -> tuple[Any, ...]:
         """Rules, limits or invariants, the first of which has this order."""
-        found: list[Any] = [self._readers[form[0]](form) for form in forms]
+        found: list[Any] = [*map(self.read, forms)]
         for order, each in enumerate(found, first):
             object.__setattr__(each, "order", order)
         return tuple(found)
