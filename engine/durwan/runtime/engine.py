@@ -72,7 +72,7 @@ class Engine:
         self._keys = settings.get("keys")
         self._clock = settings.get("clock", wall_clock)
         self._bindings = Bindings()
-        place = Place(prepare=self._ready, refusing=self._refusing, install=self._install)
+        place = Place(prepare=self._ready, tested=self._tested, refusing=self._refusing, install=self._install)
         self._upkeep = Upkeep(Given(source) if callable(source) else source, place, self._clock, settings)
 
     @classmethod
@@ -219,6 +219,9 @@ class Engine:
         for action in () if before is None else tuple(before.evaluator.functions):
             policy.decide_carefully({"action": action, "now": 0})
         return policy
+
+    def _tested(self, policy: _Policy) -> Evaluator | None:
+        return policy.evaluator if self._keys is None else None
 
     def _refusing(self, refusal: Refusal, revision: str) -> _Policy:
         evaluator = RefusingEvaluator(refusal, revision=revision, clock=self._clock)

@@ -1,7 +1,7 @@
 """Changing the policy of an engine while it decides.
 
-One way leads to a new policy: read the source once, compile exactly what was read, run the tests that it must pass,
-prepare it, and put it in place by one assignment. Whatever fails on this way leaves the policy that was, and is told:
+One way leads to a new policy: read the source once, compile exactly what was read, prepare it, run the tests that it
+must pass, and put it in place by one assignment. Whatever fails on this way leaves the policy that was, and is told:
 in the status, in the log, and to whoever asked to be called.
 
 Reloads take turns, so that the one that read last is the one that decides. Deciding takes no lock, and neither does a
@@ -19,6 +19,7 @@ from itertools import count
 from threading import RLock
 from typing import Any, Final, Generic, TypeVar
 
+from durwan.backends.bytecode import Evaluator
 from durwan.errors import DurwanError, PolicyError
 from durwan.runtime.policy import Compiled
 from durwan.runtime.refusal import Refusal
@@ -39,11 +40,13 @@ class Place(Generic[P]):
 
     Attributes:
         prepare: makes all that is made of a policy before its first request; it does not decide yet.
+        tested: what of it decides, if that uses the keys of the policy's own set; else None.
         refusing: makes what denies everything in place of a policy with this revision.
         install: from its return on, this decides; one assignment.
     """
 
     prepare: Callable[[Compiled], P]
+    tested: Callable[[P], Evaluator | None]
     refusing: Callable[[Refusal, str], P]
     install: Callable[[P], None]
 
@@ -135,8 +138,8 @@ class Reloading(Generic[P]):
         try:
             seen = time.monotonic()
             edition = self.source.read(None if self._current is None else self._current.edition)
-            run_self_tests(edition.compiled, self._clock)
             policy = self._place.prepare(edition.compiled)
+            run_self_tests(edition.compiled, self._clock, self._place.tested(policy))
             # A signal's handler may have reloaded in the midst of this, in the same thread: what it read is newer.
             if ticket < self._last_installed:
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import linecache
 import logging
 import os
 import signal
@@ -437,6 +438,23 @@ def test_functions_that_were_in_use_are_written_before_the_swap() -> None:
     engine.decide(PING)
     engine.reload()
     assert "ping" in engine._policy.evaluator.functions  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - it is about what is there before anybody asks
+
+
+def test_policies_that_were_replaced_leave_nothing_behind() -> None:
+    """Neither their functions nor what would list these in a traceback: engines reload for months."""
+    engine = Engine(Shelf(a=NEAR))
+
+    def turn() -> tuple[int, int]:
+        for _ in range(10):
+            engine.reload()
+            engine.decide(PING)
+        gc.collect()
+        return len(linecache.cache), len(gc.get_objects())
+
+    turn()
+    (lists, objects), (lists_later, objects_later) = turn(), turn()
+    assert lists_later <= lists
+    assert objects_later < objects + 500
 
 
 def test_an_engine_that_is_dropped_is_gone() -> None:
