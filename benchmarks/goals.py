@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.engines import DURWAN, HAND_WRITTEN
+from benchmarks.workloads import w4, w5
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -59,10 +60,21 @@ class Results:
     def growth(self, contender: str, small: int, large: int, measure: Callable[[Result, int], float]) -> float | None:
         """The median over the turns of what `measure` gives at the large size by what it gives at the small one."""
         below, above = self.find(contender, small), self.find(contender, large)
-        if not below or not above:
-            return None
-        turns = range(min(len(below.samples), len(above.samples)))
-        return statistics.median(measure(above, turn) / measure(below, turn) for turn in turns)
+        return _median_quotient(above, below, measure) if above and below else None
+
+    def quotient(self, contender: str, other: str, measure: Callable[[Result, int], float], size: int) -> float | None:
+        """The median over the turns of what `measure` gives of one contender by what it gives of the other."""
+        above, below = self.find(contender, size), self.find(other, size)
+        return _median_quotient(above, below, measure) if above and below else None
+
+
+def _median_quotient(above: Result, below: Result, measure: Callable[[Result, int], float]) -> float:
+    turns = range(min(len(below.samples), len(above.samples)))
+    return statistics.median(measure(above, turn) / measure(below, turn) for turn in turns)
+
+
+def _ratio(result: Result, turn: int) -> float:
+    return result.samples[turn].ratio
 
 
 def _ns(result: Result, turn: int) -> float:
@@ -115,7 +127,37 @@ def _w3(results: Results) -> Iterator[Goal]:
         yield Goal(text=text, measured=beyond, bound=2)
 
 
-GOALS: dict[str, Callable[[Results], Iterator[Goal]]] = {"w1": _w1, "w2": _w2, "w3": _w3}
+def _w4(results: Results) -> Iterator[Goal]:
+    gateway, organisation = w4.SIZES
+    for size, form, bound in (
+        (gateway, w4.WARM, 0.5),
+        (gateway, w4.FRESH, 0.8),
+        (organisation, w4.WARM, 0.1),
+        (organisation, w4.FRESH, 0.1),
+    ):
+        for by_id in (False, True):
+            if results.find(w4.contender(w4.UNCACHED, form, by_id=by_id), size):
+                yield _cached_goal(results, size, form, by_id=by_id, bound=bound)
+
+
+def _cached_goal(results: Results, size: int, form: str, *, by_id: bool, bound: float) -> Goal:
+    def by_uncached(cache: str, form: str) -> float | None:
+        cached, uncached = (w4.contender(each, form, by_id=by_id) for each in (cache, w4.UNCACHED))
+        return results.quotient(cached, uncached, _ratio, size)
+
+    beside = {w4.AT_ONCE: by_uncached(w4.AT_ONCE, form), w4.RENEWED: by_uncached(w4.CACHED, w4.RENEWED)}
+    others = ", ".join(f"{name}: {value:.2f}" for name, value in beside.items() if value is not None)
+    text = f"{size} rules, {form}{', keys by id' * by_id}: cached by uncached ({others})"
+    return Goal(text=text, measured=by_uncached(w4.CACHED, form), bound=bound)
+
+
+def _w5(results: Results) -> Iterator[Goal]:
+    for name, amounts in ((w5.BOUND, "amounts as text"), (w5.BOUND + w5.WHOLE, "whole amounts")):
+        by_w1 = results.quotient(name, w5.OF_W1, _ns, w5.SIZES[0])
+        yield Goal(text=f"bound, {amounts}, by uncached on the requests of W1", measured=by_w1, bound=0.4)
+
+
+GOALS: dict[str, Callable[[Results], Iterator[Goal]]] = {"w1": _w1, "w2": _w2, "w3": _w3, "w4": _w4, "w5": _w5}
 
 
 def goals_of(workload: str, results: Sequence[Result]) -> list[Goal]:

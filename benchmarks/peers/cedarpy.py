@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import cedarpy
 
+from benchmarks.workloads import w5
 from benchmarks.workloads.w1 import DAY, Gateway
 from benchmarks.workloads.workload import Contender, Contenders, Decider, Request, Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from benchmarks.workloads.w2 import KeyRule
 
@@ -35,6 +36,20 @@ permit(principal, action == Action::"withdrawals.create", resource)
 permit(principal, action in [Action::"subaccounts.transfer", Action::"subaccounts.update"], resource)
   when { principal.scopes.contains("subaccounts.manage") && IN_INTERNAL };
 """
+ORDER_POLICIES = """
+permit(principal, action == Action::"orders.amend", resource)
+  when { principal.scopes.contains("orders.write") && IN_TRADE };
+forbid(principal, action in [Action::"orders.create", Action::"orders.amend"], resource)
+  when { !LISTED.contains(context.symbol) };
+forbid(principal, action in [Action::"orders.create", Action::"orders.amend"], resource)
+  when { context.notional.greaterThan(decimal("1000000.0")) };
+forbid(principal, action in [Action::"orders.create", Action::"orders.amend"], resource)
+  when { context.quantity.greaterThan(decimal("5000.0")) };
+forbid(principal, action in [Action::"orders.create", Action::"orders.amend"], resource)
+  when { !MAJORS.contains(context.symbol) && context.notional.greaterThan(decimal("250000.0")) };
+forbid(principal, action in [Action::"orders.create", Action::"orders.amend"], resource)
+  when { context.score >= 60 && context.notional.greaterThan(decimal("100000.0")) };
+"""
 RESOURCE = {"type": "Gateway", "id": "gateway"}
 NO_ENTITIES = cedarpy.Entities.from_json_str("[]")
 NETWORKS_A_POLICY = 250
@@ -52,34 +67,64 @@ def _decider(policies: str, entities: cedarpy.Entities, adapt: Callable[[Request
 
 
 def _gateway(address: str, ip: Callable[[str], Any]) -> Callable[[Workload[Gateway]], Decider]:
-    def adapt(request: Request) -> dict[str, Any]:
-        now = request["now"]
-        return {
-            "principal": {"type": "Key", "id": request["key"]["id"]},
-            "action": {"type": "Action", "id": request["action"]},
-            "resource": RESOURCE,
-            "context": {
-                "environment": request["gateway"]["environment"],
-                "ip": ip(request["client"]["ip"]),
-                "score": request["risk"]["score"],
-                "mfa_at": request["session"]["mfa_at"],
-                "now": now,
-                "time_of_day": now % DAY,
-                "weekday": (now // DAY + 3) % 7,
-            },
-        }
-
     def build(workload: Workload[Gateway]) -> Decider:
-        policies = GATEWAY_POLICIES
-        for name, networks in workload.content.networks.items():
-            policies = policies.replace(f"IN_{name.upper()}", _in_any(address, networks))
-        keys = [
-            {"uid": {"type": "Key", "id": name}, "attrs": {k: v for k, v in key.items() if k != "id"}, "parents": []}
-            for name, key in workload.content.keys.items()
-        ]
-        return _decider(policies, cedarpy.Entities.from_json_str(json.dumps(keys)), adapt)
+        entities, policies = _keys_of(workload.content.keys), _with_networks(GATEWAY_POLICIES, workload, address)
+        return _decider(policies, entities, lambda request: _adapt_gateway(request, ip))
 
     return build
+
+
+def _with_networks(policies: str, workload: Workload[Any], address: str) -> str:
+    for name, networks in workload.content.networks.items():
+        policies = policies.replace(f"IN_{name.upper()}", _in_any(address, networks))
+    return policies
+
+
+def _keys_of(keys: Mapping[str, Mapping[str, object]]) -> cedarpy.Entities:
+    entities = [
+        {"uid": {"type": "Key", "id": name}, "attrs": {k: v for k, v in key.items() if k != "id"}, "parents": []}
+        for name, key in keys.items()
+    ]
+    return cedarpy.Entities.from_json_str(json.dumps(entities))
+
+
+def _adapt_gateway(request: Request, ip: Callable[[str], Any]) -> dict[str, Any]:
+    now = request["now"]
+    return {
+        "principal": {"type": "Key", "id": request["key"]["id"]},
+        "action": {"type": "Action", "id": request["action"]},
+        "resource": RESOURCE,
+        "context": {
+            "environment": request["gateway"]["environment"],
+            "ip": ip(request["client"]["ip"]),
+            "score": request["risk"]["score"],
+            "mfa_at": request["session"]["mfa_at"],
+            "now": now,
+            "time_of_day": now % DAY,
+            "weekday": (now // DAY + 3) % 7,
+        },
+    }
+
+
+def _decimal(text: str) -> dict[str, Any]:
+    return {"__extn": {"fn": "decimal", "arg": text}}
+
+
+def _adapt_order(request: Request) -> dict[str, Any]:
+    adapted = _adapt_gateway(request, str)
+    if "request" in request:
+        content = request["request"]
+        adapted["context"]["symbol"] = content["symbol"]
+        adapted["context"]["notional"] = _decimal(content["notional"])
+        adapted["context"]["quantity"] = _decimal(content["quantity"])
+    return adapted
+
+
+def _orders(workload: Workload[w5.Connection]) -> Decider:
+    policies = _with_networks(GATEWAY_POLICIES + ORDER_POLICIES, workload, "ip(context.ip)")
+    for name, members in (("LISTED", w5.LISTED), ("MAJORS", w5.MAJORS)):
+        policies = policies.replace(name, json.dumps(sorted(members)))
+    return _decider(policies, _keys_of(workload.content.keys), _adapt_order)
 
 
 def _extension(address: str) -> dict[str, Any]:
@@ -154,4 +199,5 @@ CONTENDERS: Contenders = {
         Contender(name="cedarpy, one policy, keys as entities", build=_keys_as_entities),
     ),
     "w3": (Contender(name="cedarpy, chains of ranges", build=_list),),
+    "w5": (Contender(name="cedarpy, address as text", build=_orders, decoded=True),),
 }

@@ -18,4 +18,9 @@ CONTENDERS: Contenders = {
     "w1": (_HAND_WRITTEN, _MEMOISED, _REFERENCE),
     "w2": (_HAND_WRITTEN, _REFERENCE),
     "w3": (_HAND_WRITTEN, _REFERENCE),
+    "w4": (_HAND_WRITTEN, _REFERENCE),
+    "w5": (
+        Contender(name="hand-written", build=lambda workload: workload.hand_written, unseen=True, decoded=True),
+        Contender(name="plain reference", build=lambda workload: workload.reference, decoded=True),
+    ),
 }

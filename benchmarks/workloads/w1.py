@@ -158,17 +158,19 @@ def _draw_request(rng: random.Random, keys: Sequence[Mapping[str, object]], netw
     }
 
 
+def draw_request(rng: random.Random, keys: Sequence[Mapping[str, object]]) -> tuple[Request, str]:
+    """A request of one of the keys, and the network from which its address was drawn."""
+    action = rng.choices(list(ACTIONS), list(ACTIONS.values()))[0]
+    network = _draw_network(rng, action)
+    return _draw_request(rng, keys, network, action), network
+
+
 def make_requests(keys: Mapping[str, Mapping[str, object]]) -> tuple[list[Request], list[str]]:
     """The requests, and the network from which each one's address was drawn."""
     rng = random.Random(42)
     holders = list(keys.values())
-    requests: list[Request] = []
-    networks: list[str] = []
-    for _ in range(REQUESTS):
-        action = rng.choices(list(ACTIONS), list(ACTIONS.values()))[0]
-        networks.append(_draw_network(rng, action))
-        requests.append(_draw_request(rng, holders, networks[-1], action))
-    return requests, networks
+    drawn = [draw_request(rng, holders) for _ in range(REQUESTS)]
+    return [request for request, _ in drawn], [network for _, network in drawn]
 
 
 def make_workload(_size: int) -> Workload[Gateway]:

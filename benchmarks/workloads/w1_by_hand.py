@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.workloads.addresses import mask_lookup, parse_networks
@@ -16,6 +16,9 @@ TRADE, WITHDRAW, INTERNAL, BLOCK = 1, 2, 4, 8
 BITS = {"trade": TRADE, "withdraw": WITHDRAW, "internal": INTERNAL, "block": BLOCK}
 """Network to its bit in the one table that answers for all of them."""
 
+TRADING = frozenset({"orders.create", "orders.cancel"})
+"""The actions of W1 that are allowed from the trade networks."""
+
 Networks = Mapping[str, Sequence[str]]
 
 
@@ -24,7 +27,7 @@ def address_masks(networks: Networks) -> Callable[[str], int]:
     return mask_lookup({BITS[name]: texts for name, texts in networks.items()})
 
 
-def make_reference(networks: Networks) -> Decide:
+def make_reference(networks: Networks, trading: Collection[str] = TRADING) -> Decide:
     """What a developer writes first: `ipaddress` and `datetime`, one rule after the other."""
     parsed = {name: parse_networks(texts) for name, texts in networks.items()}
 
@@ -57,7 +60,7 @@ def make_reference(networks: Networks) -> Decide:
         match request["action"]:
             case "orders.read" | "account.read":
                 return "read" in scopes
-            case "orders.create" | "orders.cancel":
+            case action if action in trading:
                 return "orders.write" in scopes and is_in(request, "trade")
             case "withdrawals.create":
                 return "withdraw" in scopes and may_withdraw(request)
@@ -69,9 +72,9 @@ def make_reference(networks: Networks) -> Decide:
     return lambda request: not is_denied(request) and is_allowed(request)
 
 
-def make_hand_written(networks: Networks) -> Decide:
+def make_hand_written(networks: Networks, trading: Collection[str] = TRADING) -> Decide:
     """The limit: dispatch on the action, cheap tests first, one address lookup for all lists, times as numbers."""
-    return _decide_with(address_masks(networks))
+    return _decide_with(address_masks(networks), trading)
 
 
 def make_memoised(networks: Networks) -> Decide:
@@ -85,10 +88,10 @@ def make_memoised(networks: Networks) -> Decide:
             bits = memo[address] = mask(address)
         return bits
 
-    return _decide_with(remembered)
+    return _decide_with(remembered, TRADING)
 
 
-def _decide_with(mask: Callable[[str], int]) -> Decide:
+def _decide_with(mask: Callable[[str], int], trading: Collection[str]) -> Decide:
     def decide(request: Request) -> bool:
         key = request["key"]
         if key["environment"] != request["gateway"]["environment"] or key["revoked"]:
@@ -100,7 +103,7 @@ def _decide_with(mask: Callable[[str], int]) -> Decide:
         action = request["action"]
         if action in {"orders.read", "account.read"}:
             return "read" in key["scopes"] and not mask(request["client"]["ip"]) & 8
-        if action in {"orders.create", "orders.cancel"}:
+        if action in trading:
             return "orders.write" in key["scopes"] and mask(request["client"]["ip"]) & 9 == 1
         if action == "withdrawals.create":
             return (

@@ -31,7 +31,8 @@ class Workload(Generic[Content]):
     hand_written: Decide
     """The yardstick: the fastest function that we could write by hand; it trusts its input."""
     unseen: Callable[[], Iterator[list[Request]]] | None = None
-    """Starts an endless series of request lists in which no client address ever occurs twice."""
+    """Starts an endless series of request lists of which each is new: in W1 to W3 no client address ever occurs twice,
+    in W4 a tenth of the requests is new, in W5 all are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,13 @@ class Contender(Generic[Content]):
     given: Callable[[Request], Any] | None = None
     """Turns the workload's request into what this contender is given, outside the timing; None: given as it is."""
     unseen: bool = False
-    """Timed on addresses never seen before."""
+    """Timed on the workload's unseen requests, each list of them once."""
+    decoded: bool = False
+    """Given each request decoded from JSON text right before, outside the timing, as a gateway has it: no hash of any
+    text is known yet. The hand-written function beside it is given the same."""
+    instead: Callable[[], Workload[Any]] | None = None
+    """Makes another workload that it decides, and is compared with the hand-written function of: for goals that compare
+    one work with another."""
     largest: int | None = None
     """The largest size at which it is run; beyond it building or deciding takes longer than anybody would wait."""
 
