@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     Parts: TypeAlias = tuple[Any, ...]
-    Find: TypeAlias = Callable[[Any, Any, Any, Any, Any, int], object]
+    Find: TypeAlias = Callable[[Parts, int], object]
 
 ENTRIES = 2_000
 LARGEST = 65_536
@@ -38,14 +38,20 @@ def make_parts() -> list[Parts]:
 
 def plain_dict(keys: Sequence[Parts]) -> Find:
     entries = dict.fromkeys(keys, DECISION)
-    return lambda a, b, c, d, e, _now: entries[a, b, c, d, e]
+
+    def find(parts: Parts, _now: int) -> object:
+        a, b, c, d, e = parts
+        return entries[a, b, c, d, e]
+
+    return find
 
 
 def decision_store(keys: Sequence[Parts]) -> Find:
     """durwan's: a dict with `__missing__`, its entries with the instants between which they hold."""
-    entries = Entries({key: (NOW - 5_000, NOW + 5_000, DECISION) for key in keys})  # type: ignore[dict-item]
+    entries = Entries(dict.fromkeys(keys, (NOW - 5000, NOW + 5000, DECISION)))  # type: ignore[dict-item]
 
-    def find(a: object, b: object, c: object, d: object, e: object, now: int) -> object:
+    def find(parts: Parts, now: int) -> object:
+        a, b, c, d, e = parts
         since, until, decision = entries[a, b, c, d, e]
         if since <= now < until:
             return decision
@@ -58,14 +64,24 @@ def lru_cache_of_cachetools(keys: Sequence[Parts]) -> Find:
     """Without any instant: whether the decision still holds would have to be asked besides."""
     entries = cachetools.LRUCache[Any, object](LARGEST)
     entries.update(dict.fromkeys(keys, DECISION))
-    return lambda a, b, c, d, e, _now: entries[a, b, c, d, e]
+
+    def find(parts: Parts, _now: int) -> object:
+        a, b, c, d, e = parts
+        return entries[a, b, c, d, e]
+
+    return find
 
 
 def ttl_cache(keys: Sequence[Parts]) -> Find:
     """One time to live for all entries, which is not what decisions need. Not safe with threads."""
     entries = cachetools.TTLCache[Any, object](LARGEST, ttl=3_600)
     entries.update(dict.fromkeys(keys, DECISION))
-    return lambda a, b, c, d, e, _now: entries[a, b, c, d, e]
+
+    def find(parts: Parts, _now: int) -> object:
+        a, b, c, d, e = parts
+        return entries[a, b, c, d, e]
+
+    return find
 
 
 def ttl_cache_with_lock(keys: Sequence[Parts]) -> Find:
@@ -74,7 +90,8 @@ def ttl_cache_with_lock(keys: Sequence[Parts]) -> Find:
     entries.update(dict.fromkeys(keys, DECISION))
     lock = threading.Lock()
 
-    def find(a: object, b: object, c: object, d: object, e: object, _now: int) -> object:
+    def find(parts: Parts, _now: int) -> object:
+        a, b, c, d, e = parts
         with lock:
             return entries[a, b, c, d, e]
 
@@ -82,12 +99,13 @@ def ttl_cache_with_lock(keys: Sequence[Parts]) -> Find:
 
 
 def tlru_cache_with_lock(keys: Sequence[Parts]) -> Find:
-    """cachetools' one structure in which each entry has an instant of its own."""
+    """The one structure of cachetools in which each entry has an instant of its own."""
     entries = cachetools.TLRUCache[Any, object](LARGEST, ttu=lambda _key, _value, now: now + 3_600)
     entries.update(dict.fromkeys(keys, DECISION))
     lock = threading.Lock()
 
-    def find(a: object, b: object, c: object, d: object, e: object, _now: int) -> object:
+    def find(parts: Parts, _now: int) -> object:
+        a, b, c, d, e = parts
         with lock:
             return entries[a, b, c, d, e]
 
@@ -98,12 +116,17 @@ def lru_cache_of_functools(keys: Sequence[Parts]) -> Find:
     """Written in C, with a lock of its own; without any instant, and nothing can be taken out of it."""
 
     @functools.lru_cache(LARGEST)
-    def decide(_a: object, _b: object, _c: object, _d: object, _e: object) -> object:
+    def decide(*_key: object) -> object:
         return DECISION
 
     for key in keys:
         decide(*key)
-    return lambda a, b, c, d, e, _now: decide(a, b, c, d, e)
+
+    def find(parts: Parts, _now: int) -> object:
+        a, b, c, d, e = parts
+        return decide(a, b, c, d, e)
+
+    return find
 
 
 STRUCTURES: dict[str, Callable[[Sequence[Parts]], Find]] = {
@@ -117,14 +140,15 @@ STRUCTURES: dict[str, Callable[[Sequence[Parts]], Find]] = {
 }
 
 
-def _nothing(_a: object, _b: object, _c: object, _d: object, _e: object, _now: int) -> object:
-    return None
+def _nothing(parts: Parts, _now: int) -> object:
+    a, _b, _c, _d, _e = parts
+    return a
 
 
 def _pass(find: Find, keys: Sequence[Parts]) -> float:
     start = time.process_time_ns()
-    for a, b, c, d, e in keys:
-        find(a, b, c, d, e, NOW)
+    for parts in keys:
+        find(parts, NOW)
     return (time.process_time_ns() - start) / len(keys)
 
 
