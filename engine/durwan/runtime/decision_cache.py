@@ -75,10 +75,14 @@ class DecisionCache:
             if known is not None:
                 known.failed()
             else:
-                self._actions[action] = CachedAction(
-                    self, self._evaluator, self._store, action, self._limits, by_id=self._by_id
-                )
+                self.prepare(action)
         return self._evaluator.decide_carefully(request)
+
+    def prepare(self, action: str) -> None:
+        """Writes what looks up the decisions of a declared action."""
+        self._actions[action] = CachedAction(
+            self, self._evaluator, self._store, action, self._limits, by_id=self._by_id
+        )
 
     def forget(self, ids: Collection[str] | None) -> None:
         """What these ids of keys stand for has changed, or what all of them do (None): nothing decided before stays.

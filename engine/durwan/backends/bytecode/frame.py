@@ -200,7 +200,9 @@ class Frame:
         if slot in state:
             return emit.name(slot), state
         if context == "key" and self._by_id:
-            is_id = emit.compare(emit.call("type", emit.bind("x", self.context_as_given(context))), "is", emit.name("str"))
+            is_id = emit.compare(
+                emit.call("type", emit.bind("x", self.context_as_given(context))), "is", emit.name("str")
+            )
             found = emit.bind(slot, emit.call("find_key", emit.name("x")))
             return ast.IfExp(is_id, found, emit.call("unsettled")), state | {slot}
         given = emit.bind(slot, self.context_as_given(context))
