@@ -218,8 +218,8 @@ class Engine:
         before: _Policy | None = getattr(self, "_policy", None)
         if before is not None:
             policy.evaluator.prepare_like(before.evaluator)
-            for action in tuple(policy.evaluator.functions) if policy.cache is not None else ():
-                policy.cache.prepare(action)
+            if policy.cache is not None:
+                policy.cache.prepare(policy.evaluator.functions)
         return policy
 
     def _tested(self, policy: _Policy) -> Evaluator | None:
