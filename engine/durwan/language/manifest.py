@@ -36,8 +36,9 @@ _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
 class Limits(TextLimits):
     """The limits of size (language page, section 11): each has its own error.
 
-    `file_bytes` of a policy or YAML file, `set_bytes` of all files together, `rules` in the set, `nesting` levels of an
-    expression (as many as the checker can take without exhausting the interpreter's stack, whoever called it), `list_entries` in one list file, `string_bytes` of a string.
+    `file_bytes` of a policy or YAML file, `set_bytes` of all files together, `rules` in the set, `list_entries` in one
+    list file, `string_bytes` of a string; `nesting` levels of an expression, at most as many as every stage can take
+    without exhausting the interpreter's stack, whoever called it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
