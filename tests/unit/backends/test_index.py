@@ -89,13 +89,12 @@ def test_rules_that_one_attribute_does_not_find_are_found_by_another() -> None:
     """An index for each attribute that many rules compare, one within the other."""
     text = family('key.id == "k{n}"', 12) + family('request.tag == "x{n}"', 10) + family("request.tier == {n}", 9)
     found = index_for(text + 'deny always on a when client.country == "XX"\n')
-    paths: list[str] = []
-    level: Index | None = found
-    while level is not None:
-        paths.append(level.attribute.path)
-        last, level = level, level.inner
+    paths = [found.attribute.path]
+    while found.inner is not None:
+        found = found.inner
+        paths.append(found.attribute.path)
     assert paths == ["key.id", "request.tag", "request.tier"]
-    assert orders(last.others) == [31]
+    assert orders(found.others) == [31]
 
 
 def test_an_unknown_value_may_meet_any_deny_and_challenge() -> None:
