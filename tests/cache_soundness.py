@@ -17,7 +17,6 @@ from typing import Any
 from durwan.credentials.key_table import KeyTable
 from durwan.model.decision import Decision
 from durwan.model.types import TIME_MAX, TIME_MIN
-from durwan.program.program import Program
 from durwan.runtime.decision_cache import DecisionCache
 from durwan.runtime.decision_store import CacheLimits
 from durwan.runtime.engine import Engine

@@ -11,7 +11,7 @@ entries come and go in `durwan.runtime.decision_store`, and which actions are wo
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,10 +75,15 @@ class DecisionCache:
             if known is not None:
                 known.failed()
             else:
-                self._actions[action] = CachedAction(
-                    self, self._evaluator, self._store, action, self._limits, by_id=self._by_id
-                )
+                self.prepare([action])
         return self._evaluator.decide_carefully(request)
+
+    def prepare(self, actions: Iterable[str]) -> None:
+        """Writes what looks up the decisions of these declared actions."""
+        for action in tuple(actions):
+            self._actions[action] = CachedAction(
+                self, self._evaluator, self._store, action, self._limits, by_id=self._by_id
+            )
 
     def forget(self, ids: Collection[str] | None) -> None:
         """What these ids of keys stand for has changed, or what all of them do (None): nothing decided before stays.

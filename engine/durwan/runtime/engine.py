@@ -216,8 +216,10 @@ class Engine:
         """A policy that has the functions written of all actions that were asked for so far."""
         policy = self._prepare(compiled)
         before: _Policy | None = getattr(self, "_policy", None)
-        for action in () if before is None else tuple(before.evaluator.functions):
-            policy.decide_carefully({"action": action, "now": 0})
+        if before is not None:
+            policy.evaluator.prepare_like(before.evaluator)
+            if policy.cache is not None:
+                policy.cache.prepare(policy.evaluator.functions)
         return policy
 
     def _tested(self, policy: _Policy) -> Evaluator | None:

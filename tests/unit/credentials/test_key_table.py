@@ -278,8 +278,8 @@ def test_a_file_with_mistakes_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     assert str(caught.value).splitlines() == [
         "no key was taken; repair the file",
-        f"{path}:2:15: P0541 A key file has a field that there is not.",
-        f"{path}:3:26: P0545 A time of a key is not an instant.",
+        f"{path}:2:16: P0541 A key file has a field that there is not.",
+        f"{path}:3:27: P0545 A time of a key is not an instant.",
     ]
     assert SECRET not in str(caught.value)
     assert list(table) == ["a"]

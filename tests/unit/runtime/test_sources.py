@@ -329,3 +329,12 @@ def changes() -> Iterator[str]:
     """The same file, again and again otherwise."""
     for number in range(4):
         yield f'deny never on ping when client.country == "A{number}"\n'
+
+
+def test_how_large_a_bundle_may_be_is_the_gateways_to_say(tmp_path: Path) -> None:
+    """A bundle over the bound is refused with both sizes; with a higher bound it decides."""
+    path = tmp_path / "desk.bundle"
+    path.write_bytes((Path(__file__).parent / "golden-0.1.0.bundle").read_bytes())
+    with pytest.raises(DurwanError, match="100"):
+        Engine.load(path, most_bytes=100)
+    assert Engine.load(path, most_bytes=1 << 20).status().revision

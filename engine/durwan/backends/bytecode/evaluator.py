@@ -162,6 +162,11 @@ class Evaluator:
             self._reads[action] = Reads(self._by_action[action], self._program, self._shared.bits)
         return self._reads[action]
 
+    def prepare_like(self, other: Evaluator) -> None:
+        """Writes the functions of those actions that another evaluator was asked for, in the forms that it uses."""
+        for action in other.functions.keys() & self._by_action.keys():
+            self._write(action, by_id=action in other._by_id and self._shared.keys_are_read)
+
     def bind(self, given: Mapping[str, Any], fixed: Collection[str]) -> BoundActions:
         """The actions for requests of which some contexts are given beforehand; see `BoundActions`."""
         return BoundActions(self._program, self._by_action, self._functions, self._keys, given, fixed)
