@@ -19,7 +19,7 @@ from durwan.backends.bytecode import Decide, Evaluator
 from durwan.model.decision import Decision
 from durwan.model.request import PLAIN
 from durwan.runtime.cached_action import CachedAction
-from durwan.runtime.decision_store import CacheLimits, DecisionStore, Generation
+from durwan.runtime.decision_store import CacheKey, CacheLimits, DecisionStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class DecisionCache:
         self._by_id = by_id
         self._actions: dict[str, CachedAction] = {}
         self._alone: set[str] = set()
-        self._store = DecisionStore(limits, self._begun_anew)
+        self._store = DecisionStore(limits)
         self._rechecks = self._differences = 0
         evaluator.published = self._follow
 
@@ -75,10 +75,14 @@ class DecisionCache:
             if known is not None:
                 known.failed()
             else:
-                self._actions[action] = CachedAction(
-                    self, self._evaluator, self._store, action, self._limits, by_id=self._by_id
-                )
+                self._begin(action)
         return self._evaluator.decide_carefully(request)
+
+    def _begin(self, action: str) -> None:
+        begun = CachedAction(self, self._evaluator, self._store, action, self._limits, by_id=self._by_id)
+        # Of two threads that come to this at once, one begins.
+        if self._actions.setdefault(action, begun) is begun:
+            begun.start()
 
     def forget(self, ids: Collection[str] | None) -> None:
         """What these ids of keys stand for has changed, or what all of them do (None): nothing decided before stays.
@@ -89,10 +93,10 @@ class DecisionCache:
 
     def info(self) -> CacheInfo:
         """How the cache fares."""
-        generation, actions = self._store.generation, list(self._actions.items())
+        actions = list(self._actions.items())
         return CacheInfo(
-            entries=generation.count,
-            bytes=generation.bytes,
+            entries=self._store.count,
+            bytes=self._store.bytes,
             fills=sum(cached.fills for _, cached in actions),
             generations=self._store.generations,
             rechecks=self._rechecks,
@@ -105,7 +109,8 @@ class DecisionCache:
     def answer_by(self, action: str, function: Decide | None) -> None:
         """The function that answers an action from now on; None for the evaluator's own, whichever that is."""
         if function is not None:
-            self.functions[action] = function
+            if action not in self._alone:
+                self.functions[action] = function
             return
         self._alone.add(action)
         own = self._evaluator.functions.get(action)
@@ -114,20 +119,18 @@ class DecisionCache:
         else:
             self.functions[action] = own
 
-    def compare(self, kept: Decision, fresh: Decision) -> None:
+    def agree(self, key: CacheKey, kept: Decision, fresh: Decision) -> bool:
         """Compares an entry that still holds with what is decided afresh; a difference ends the use of the cache."""
         self._rechecks += 1
         if kept.outcome is fresh.outcome or kept.outcome == fresh.outcome:
-            return
-        self._differences += 1
-        self._store.close()
-        for cached in list(self._actions.values()):
-            cached.leave_alone()
+            return True
+        if self._store.suspect(key):
+            self._differences += 1
+            self._store.close()
+            for cached in list(self._actions.values()):
+                cached.leave_alone()
+        return False
 
     def _follow(self, action: str, function: Decide) -> None:
         if action in self._alone:
             self.functions[action] = function
-
-    def _begun_anew(self, generation: Generation) -> None:
-        for action, cached in list(self._actions.items()):
-            cached.take(generation.of_action(action))

@@ -1,25 +1,25 @@
 """The entries of the decision cache: how they come and go, and how many there may be.
 
-Before deciding, whoever fills takes the generation, and the list of the key that the request names by its id;
-afterwards the entry is stored only if both are still the ones in use (R19). So what was decided by something that has
-changed meanwhile is never stored. A key that changes takes its own entries along (R18). A cache that is full begins
-anew as a whole: nothing is swept.
+Before deciding, whoever fills asks how many changes of keys there were; afterwards the entry is stored only if there
+were no more (R19). So what was decided by something that has changed meanwhile is never stored. A key that changes takes
+its own entries along (R18). A cache that is full begins anew as a whole: nothing is swept. The dicts in which entries are
+looked up are emptied, and never exchanged for others: whoever looks up in one of them always looks at what is kept now.
 
 Looking up takes no lock. Storing takes one, and where it is taken lets the entry be.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
-from weakref import WeakSet
 
 from durwan.backends.bytecode.cache_key import Entries
+from durwan.model.address import NetworkSet
 from durwan.model.decision import Decision
+from durwan.runtime.forking import renew_lock_after_fork
 
 CacheKey = tuple[Any, ...]
 # Where the entries of one key are.
@@ -49,122 +49,133 @@ class CacheLimits:
     trial: int = 64
 
 
-class Generation:
-    """The entries between two beginnings."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, Entries] = {}
-        # For each key that requests named by its id: where its entries are.
-        self.of_key: dict[str, OfKey] = {}
-        self.count = 0
-        self.bytes = 0
-
-    def of_action(self, action: str) -> Entries:
-        """The entries of one action."""
-        return self.entries.setdefault(action, Entries())
-
-
 class DecisionStore:
     """All entries of one decision cache.
 
     Args:
         limits: how much is kept.
-        begun_anew: told whenever a new generation took the place of the last one.
+
+    Attributes:
+        count: how many entries there are.
+        bytes: what they take, as estimated.
+        generations: how often all were dropped.
     """
 
-    def __init__(self, limits: CacheLimits, begun_anew: Callable[[Generation], None]) -> None:
-        self.generation = Generation()
-        self.generations = 0
-        self.closed = False
+    def __init__(self, limits: CacheLimits) -> None:
+        self.count = self.bytes = self.generations = 0
         self._limits = limits
-        self._begun_anew = begun_anew
-        self._lock = threading.Lock()
-        _STORES.add(self)
+        self._entries: dict[str, Entries] = {}
+        # For each key that requests named by its id: where its entries are.
+        self._of_key: dict[str, OfKey] = {}
+        # How often something was to be forgotten; and the keys of which an entry was wrong since.
+        self._changes = 0
+        self._suspected: set[str] = set()
+        self._closed = False
+        # A signal's handler may change keys while its thread is storing: so a thread may take it twice.
+        self._lock = threading.RLock()
+        renew_lock_after_fork(self)
 
-    def begin(self, key: CacheKey) -> tuple[Generation, OfKey | None]:
+    def of_action(self, action: str) -> Entries:
+        """Where the entries of an action are, for as long as there is this store."""
+        return self._entries.setdefault(action, Entries())
+
+    def begin(self) -> int:
         """What whoever fills takes before deciding, and gives to `store`."""
-        generation = self.generation
-        key_id: object = key[0] if key else None
-        if type(key_id) is str:
-            return generation, generation.of_key.setdefault(key_id, [])
-        return generation, None
+        return self._changes
 
-    def store(
-        self, action: str, key: CacheKey, entry: tuple[int, int, Decision], begun: tuple[Generation, OfKey | None]
-    ) -> None:
+    def is_unchanged(self, begun: int) -> bool:
+        """Whether nothing was to be forgotten since `begin`."""
+        return begun == self._changes
+
+    def store(self, action: str, key: CacheKey, entry: tuple[int, int, Decision], begun: int) -> None:
         """Keeps an entry, unless something changed since `begin`, or somebody else is storing at this moment."""
-        generation, of_key = begun
         if not self._lock.acquire(blocking=False):
             return
         try:
-            if generation is not self.generation or self.closed:
-                return
-            if of_key is not None and generation.of_key.get(key[0]) is not of_key:
-                return
-            entries = generation.of_action(action)
-            if key in entries or self._makes_room(generation, entries, key, of_key):
+            entries = self.of_action(action)
+            # Last of all: between this test and what it allows, nothing else can happen.
+            if (key in entries or self._makes_room(entries, key)) and begun == self._changes and not self._closed:
                 entries[key] = entry
         finally:
             self._lock.release()
 
-    def _makes_room(self, generation: Generation, entries: Entries, key: CacheKey, of_key: OfKey | None) -> bool:
+    def _makes_room(self, entries: Entries, key: CacheKey) -> bool:
         size = _size(key)
         if size > _LARGEST_ENTRY:
             return False
-        if of_key is not None and len(of_key) >= self._limits.entries_of_key:
-            self._drop(generation, key[0])
-            return False
-        if generation.count >= self._limits.entries or generation.bytes + size > self._limits.bytes:
+        key_id: object = key[0] if key else None
+        if type(key_id) is str:
+            of_key = self._of_key.setdefault(key_id, [])
+            if len(of_key) >= self._limits.entries_of_key:
+                self._drop(key_id)
+                return False
+            of_key.append((entries, key))
+        if self.count >= self._limits.entries or self.bytes + size > self._limits.bytes:
             self._begin_anew()
             return False
-        if of_key is not None:
-            of_key.append((entries, key))
-        generation.count += 1
-        generation.bytes += size
+        self.count += 1
+        self.bytes += size
         return True
 
     def forget(self, ids: Collection[str] | None) -> None:
         """Drops the entries of these ids of keys, or all where None. When this returns, none of them is found."""
         with self._lock:
+            self._changes += 1
             if ids is None:
                 self._begin_anew()
                 return
+            self._suspected.difference_update(ids)
             for key_id in ids:
-                self._drop(self.generation, key_id)
+                self._drop(key_id)
+
+    def suspect(self, key: CacheKey) -> bool:
+        """Whether an entry that was wrong is a defect: and not the first one of a key that may just be changing.
+
+        A key is found as it is now a moment before its entries are forgotten. If that was it, they are forgotten next.
+        """
+        key_id: object = key[0] if key else None
+        with self._lock:
+            if type(key_id) is not str or key_id in self._suspected:
+                return True
+            self._suspected.add(key_id)
+            self._drop(key_id)
+            return False
 
     def close(self) -> None:
         """Drops everything, for good."""
         with self._lock:
-            self.closed = True
+            self._closed = True
             self._begin_anew()
 
-    def _drop(self, generation: Generation, key_id: str) -> None:
-        for entries, key in generation.of_key.pop(key_id, ()):
+    def _drop(self, key_id: str) -> None:
+        for entries, key in self._of_key.pop(key_id, ()):
             if entries.pop(key, None) is not None:
-                generation.count -= 1
-                generation.bytes -= _size(key)
+                self.count -= 1
+                self.bytes -= _size(key)
 
     def _begin_anew(self) -> None:
-        self.generation = Generation()
+        for entries in list(self._entries.values()):
+            entries.clear()
+        self._of_key.clear()
+        self._suspected.clear()
+        self.count = self.bytes = 0
         self.generations += 1
-        self._begun_anew(self.generation)
 
     def renew_lock(self) -> None:
-        """In a child process after a fork: the thread that held the lock is not there to give it back."""
-        self._lock = threading.Lock()
+        """Takes a new lock, in a child process after a fork."""
+        self._lock = threading.RLock()
 
 
 def _size(key: CacheKey) -> int:
-    return _ENTRY_BYTES + sys.getsizeof(key) + sum(map(sys.getsizeof, key))
+    return _ENTRY_BYTES + sys.getsizeof(key) + sum(map(_size_of, key))
 
 
-_STORES: Final[WeakSet[DecisionStore]] = WeakSet()
-
-
-def _renew_locks() -> None:
-    for store in list(_STORES):
-        store.renew_lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
+def _size_of(position: object) -> int:
+    """What one position of a cache key takes, with what it holds."""
+    match position:
+        case frozenset():
+            return sys.getsizeof(position) + sum(map(sys.getsizeof, position))
+        case NetworkSet(breaks4=four, breaks6=six):
+            return sum(sys.getsizeof(each) + sum(map(sys.getsizeof, each)) for each in (four, six))
+        case _:
+            return sys.getsizeof(position)
