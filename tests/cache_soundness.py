@@ -16,6 +16,7 @@ from typing import Any
 
 from durwan.credentials.key_table import KeyTable
 from durwan.model.decision import Decision
+from durwan.model.request import PLAIN
 from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.model.values import format_instant
 from durwan.runtime.cached_action import CachedAction
@@ -59,7 +60,9 @@ class Scene:
         compiled = Compiled(program=self.programs[0], revision="", keys=self.keys)
         self.compiled = compiled
         # A recheck every now and then, and so few entries that they are dropped in between.
-        limits = CacheLimits(trial=0, recheck=random.choice((50, TIME_MAX, TIME_MAX)), entries=random.choice((8, 4_096, 4_096)))
+        limits = CacheLimits(
+            trial=0, recheck=random.choice((50, TIME_MAX, TIME_MAX)), entries=random.choice((8, 4_096, 4_096))
+        )
         self.cached = Engine(lambda: self.compiled, keys=self.keys, clock=lambda: self.now, cache=limits)
         self.plain = Engine(lambda: self.compiled, keys=self.keys, clock=lambda: self.now, cache=None)
         self.now = NOW
@@ -67,6 +70,7 @@ class Scene:
 
     def request(self) -> dict[str, Any]:
         """A request of the pool, from which others are varied: rather one that is not decided by doubt."""
+        request: dict[str, Any] = {}
         for _ in range(self.random.choice((1, 8, 8))):
             request = generate_request(self.random)
             if self.random.random() < 0.6:
@@ -109,11 +113,11 @@ class Scene:
     def vary(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The request as it comes again: later or earlier, and perhaps with one thing changed."""
         random = self.random
-        varied = {name: dict(each) if type(each) is dict else each for name, each in request.items()}
+        varied: dict[str, Any] = {name: dict(each) if type(each) is PLAIN else each for name, each in request.items()}
         if random.random() < 0.2:
             path = random.choice(tuple(ATTRIBUTES))
             context, _, name = path.partition(".")
-            if type(varied.get(context)) is dict:
+            if type(varied.get(context)) is PLAIN:
                 odd = random.random() < 0.2
                 varied[context][name] = random.choice(ODD) if odd else plausible(ATTRIBUTES[path], random)
         self.now = max(TIME_MIN, min(TIME_MAX, self.now + random.choice(MOVES)))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from durwan.backends.bytecode import Decide, Evaluator
 from durwan.model.decision import Decision
@@ -70,13 +70,18 @@ class DecisionCache:
     def decide_carefully(self, request: Any) -> Decision:
         """The decision for a request that no function of `functions` could decide."""
         action = request.get("action") if type(request) is PLAIN else None
-        if type(action) is str and action in self._evaluator.actions and action not in self._alone:
+        if self._is_cacheable(action):
             known = self._actions.get(action)
             if known is not None:
                 known.failed()
             else:
                 self._begin(action)
         return self._evaluator.decide_carefully(request)
+
+    def _is_cacheable(self, action: object) -> TypeGuard[str]:
+        """Whether it is an action that is cached, or may come to be."""
+        known = type(action) is str and action in self._evaluator.actions
+        return known and action not in self._alone and not self._differences
 
     def _begin(self, action: str) -> None:
         begun = CachedAction(self, self._evaluator, self._store, action, self._limits, by_id=self._by_id)

@@ -1,9 +1,9 @@
 """The entries of the decision cache: how they come and go, and how many there may be.
 
 Before deciding, whoever fills asks how many changes of keys there were; afterwards the entry is stored only if there
-were no more (R19). So what was decided by something that has changed meanwhile is never stored. A key that changes takes
-its own entries along (R18). A cache that is full begins anew as a whole: nothing is swept. The dicts in which entries are
-looked up are emptied, and never exchanged for others: whoever looks up in one of them always looks at what is kept now.
+were no more (R19). So what was decided by something that has changed meanwhile is never stored. A key that changes
+takes its own entries along (R18). A cache that is full begins anew as a whole: nothing is swept. The dicts in which
+entries are looked up are emptied, and never exchanged for others: who holds one looks at what is kept now.
 
 Looking up takes no lock. Storing takes one, and where it is taken lets the entry be.
 """
@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from durwan.backends.bytecode.cache_key import Entries
 from durwan.model.address import NetworkSet
@@ -22,8 +22,6 @@ from durwan.model.decision import Decision
 from durwan.runtime.forking import renew_lock_after_fork
 
 CacheKey = tuple[Any, ...]
-# Where the entries of one key are.
-OfKey = list[tuple[Entries, CacheKey]]
 # What an entry takes besides its cache key: its tuple, two instants, its places in the dict and in its key's list.
 _ENTRY_BYTES: Final = 300
 # An entry larger than this is not worth its memory.
@@ -38,6 +36,7 @@ class CacheLimits:
         entries: at most so many decisions, of all actions together.
         entries_of_key: at most so many decisions of one key.
         bytes: at most so much memory, as estimated.
+        bytes_of_key: at most so much memory for the decisions of one key.
         recheck: milliseconds after which a decision is made again although it still holds.
         trial: decisions of an action that are watched before it is cached; 0 to cache every action at once, for good.
     """
@@ -45,8 +44,17 @@ class CacheLimits:
     entries: int = 65_536
     entries_of_key: int = 8_192
     bytes: int = 64 << 20
+    bytes_of_key: int = 8 << 20
     recheck: int = 10_000
     trial: int = 64
+
+
+class _OfKey:
+    """Where the entries of one key are, and what they take."""
+
+    def __init__(self) -> None:
+        self.places: list[tuple[Entries, CacheKey]] = []
+        self.bytes = 0
 
 
 class DecisionStore:
@@ -65,8 +73,8 @@ class DecisionStore:
         self.count = self.bytes = self.generations = 0
         self._limits = limits
         self._entries: dict[str, Entries] = {}
-        # For each key that requests named by its id: where its entries are.
-        self._of_key: dict[str, OfKey] = {}
+        # By the ids of keys, of requests that name a key by its id.
+        self._of_key: dict[str, _OfKey] = {}
         # How often something was to be forgotten; and the keys of which an entry was wrong since.
         self._changes = 0
         self._suspected: set[str] = set()
@@ -84,8 +92,8 @@ class DecisionStore:
         return self._changes
 
     def is_unchanged(self, begun: int) -> bool:
-        """Whether nothing was to be forgotten since `begin`."""
-        return begun == self._changes
+        """Whether nothing was to be forgotten since `begin`, and anything may be kept at all."""
+        return begun == self._changes and not self._closed
 
     def store(self, action: str, key: CacheKey, entry: tuple[int, int, Decision], begun: int) -> None:
         """Keeps an entry, unless something changed since `begin`, or somebody else is storing at this moment."""
@@ -93,8 +101,11 @@ class DecisionStore:
             return
         try:
             entries = self.of_action(action)
-            # Last of all: between this test and what it allows, nothing else can happen.
-            if (key in entries or self._makes_room(entries, key)) and begun == self._changes and not self._closed:
+            if not self.is_unchanged(begun) or not (key in entries or self._makes_room(entries, key)):
+                return
+            # Asked again last of all, since a signal's handler may have changed something meanwhile: between this test
+            # and what it allows, nothing else can happen.
+            if begun == self._changes:
                 entries[key] = entry
         finally:
             self._lock.release()
@@ -105,11 +116,12 @@ class DecisionStore:
             return False
         key_id: object = key[0] if key else None
         if type(key_id) is str:
-            of_key = self._of_key.setdefault(key_id, [])
-            if len(of_key) >= self._limits.entries_of_key:
+            of_key = self._of_key.setdefault(key_id, _OfKey())
+            if len(of_key.places) >= self._limits.entries_of_key or of_key.bytes + size > self._limits.bytes_of_key:
                 self._drop(key_id)
                 return False
-            of_key.append((entries, key))
+            of_key.places.append((entries, key))
+            of_key.bytes += size
         if self.count >= self._limits.entries or self.bytes + size > self._limits.bytes:
             self._begin_anew()
             return False
@@ -148,7 +160,8 @@ class DecisionStore:
             self._begin_anew()
 
     def _drop(self, key_id: str) -> None:
-        for entries, key in self._of_key.pop(key_id, ()):
+        of_key = self._of_key.pop(key_id, None)
+        for entries, key in () if of_key is None else of_key.places:
             if entries.pop(key, None) is not None:
                 self.count -= 1
                 self.bytes -= _size(key)
@@ -174,7 +187,8 @@ def _size_of(position: object) -> int:
     """What one position of a cache key takes, with what it holds."""
     match position:
         case frozenset():
-            return sys.getsizeof(position) + sum(map(sys.getsizeof, position))
+            members = cast("frozenset[object]", position)
+            return sys.getsizeof(members) + sum(map(sys.getsizeof, members))
         case NetworkSet(breaks4=four, breaks6=six):
             return sum(sys.getsizeof(each) + sum(map(sys.getsizeof, each)) for each in (four, six))
         case _:
