@@ -75,12 +75,12 @@ def _rule_text(number: int, rule: KeyRule) -> str:
     )
 
 
-def policy_sources(rules: Sequence[KeyRule]) -> dict[str, str]:
+def policy_sources(rules: Sequence[KeyRule], rules_a_file: int = RULES_A_FILE) -> dict[str, str]:
     """The rules in durwan's language, in files that keep well within its limit of 1 MiB."""
     texts = [_rule_text(number, rule) for number, rule in enumerate(rules)]
     files = {
-        f"keys/{start // RULES_A_FILE:04}.policy": "\n".join(texts[start : start + RULES_A_FILE])
-        for start in range(0, len(texts), RULES_A_FILE)
+        f"keys/{start // rules_a_file:04}.policy": "\n".join(texts[start : start + rules_a_file])
+        for start in range(0, len(texts), rules_a_file)
     }
     return {"actions.policy": f"actions {{ {' '.join(ACTIONS)} }}\n", **files}
 

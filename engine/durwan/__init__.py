@@ -14,40 +14,55 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from durwan.credentials.key_table import KeyTable
     from durwan.credentials.keys import KeySource, StaticKeys
     from durwan.diagnostics import Diagnostic
     from durwan.errors import DurwanError, PolicyError
     from durwan.model.decision import Decision, Remedy
     from durwan.program.explanation import Explanation
+    from durwan.runtime.bound import BoundEngine
+    from durwan.runtime.bundle_trust import Trust
+    from durwan.runtime.decision_store import CacheLimits
     from durwan.runtime.engine import Engine
+    from durwan.runtime.status import Status
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BoundEngine",
+    "CacheLimits",
     "Decision",
     "Diagnostic",
     "DurwanError",
     "Engine",
     "Explanation",
     "KeySource",
+    "KeyTable",
     "PolicyError",
     "Remedy",
     "StaticKeys",
+    "Status",
+    "Trust",
     "__version__",
 ]
 
 # Where each public name lives. They are imported when first asked for: a command that only prints its version, or a
 # gateway that only wants the exceptions, does not pay for the engine.
 _HOMES = {
+    "BoundEngine": "durwan.runtime.bound",
+    "CacheLimits": "durwan.runtime.decision_store",
     "Decision": "durwan.model.decision",
     "Diagnostic": "durwan.diagnostics",
     "DurwanError": "durwan.errors",
     "Engine": "durwan.runtime.engine",
     "Explanation": "durwan.program.explanation",
     "KeySource": "durwan.credentials.keys",
+    "KeyTable": "durwan.credentials.key_table",
     "PolicyError": "durwan.errors",
     "Remedy": "durwan.model.decision",
     "StaticKeys": "durwan.credentials.keys",
+    "Status": "durwan.runtime.status",
+    "Trust": "durwan.runtime.bundle_trust",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -83,11 +83,14 @@ def settled_answers(policy: Compiled, asked_: Iterable[Mapping[str, Any]]) -> li
 
 @dataclass(frozen=True)
 class Change:
-    """The next content of a source: an edition that has to decide, or one with a fault that must not."""
+    """The next content of a source: an edition that has to decide, or one with a fault that must not.
 
-    number: int
+    `answers` are those of the reference evaluator to the requests that will be asked.
+    """
+
     files: Mapping[str, bytes]
-    policy: Compiled | None
+    revision: str | None
+    answers: Sequence[Outcome] = ()
     fault: str = ""
 
 
@@ -105,10 +108,11 @@ class Bundles:
         trust = Trust(keys=(raw_public_key(self._key),), name="policies", state=self.folder / "state.json")
         return Engine.load(self.folder / "policy.bundle", trust=trust, clock=lambda: NOW)
 
-    def good(self, number: int) -> Change:
+    def good(self, number: int, asked_: Iterable[Mapping[str, Any]]) -> Change:
         """An edition as it should be."""
         policy = compiled(number)
-        return Change(number, {"policy.bundle": self._signed(policy, number)}, policy)
+        content = sign_bundle(build_bundle(policy, version=number), self._key)
+        return Change({"policy.bundle": content}, policy.revision, settled_answers(policy, asked_))
 
     def bad(self, number: int, fault: str) -> Change:
         """An edition that must not decide, though its number is next."""
@@ -127,10 +131,7 @@ class Bundles:
                 pass
         content = sign_bundle(build_bundle(policy, version=version), key)
         content = content[: len(content) // 2] if fault == "parse error" else content
-        return Change(number, {"policy.bundle": content}, None, fault)
-
-    def _signed(self, policy: Compiled, number: int) -> bytes:
-        return sign_bundle(build_bundle(policy, version=number), self._key)
+        return Change({"policy.bundle": content}, None, fault=fault)
 
 
 class Directories:
@@ -145,16 +146,17 @@ class Directories:
         """An engine for what was written last."""
         return Engine.load(self.folder, keys=StaticKeys(KEYS), clock=lambda: NOW)
 
-    def good(self, number: int) -> Change:
+    def good(self, number: int, asked_: Iterable[Mapping[str, Any]]) -> Change:
         """An edition as it should be."""
-        return Change(number, self._files(number, number - 1), compiled(number))
+        policy = compiled(number)
+        return Change(self._files(number, number - 1), policy.revision, settled_answers(policy, asked_))
 
     def bad(self, number: int, fault: str) -> Change:
         """An edition that must not decide."""
         files = self._files(number, number if fault == "failing self-test" else number - 1)
         if fault != "failing self-test":
             files["a.policy"] = b"" if fault == "empty" else files["a.policy"].replace(b"deny early on", b"deny on on")
-        return Change(number, files, None, fault)
+        return Change(files, None, fault=fault)
 
     def _files(self, number: int, score: int) -> dict[str, bytes]:
         case = {"name": "a risk just low enough", "request": asked("orders.create", score, now=NOW), "expect": "allow"}

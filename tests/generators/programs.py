@@ -61,6 +61,11 @@ ATTRIBUTES: dict[str, Type] = {
     "risk.new_device": types.Bool(),
 }
 ACTIONS = ("orders.create", "orders.cancel", "withdrawals.create")
+# What many rules compare with, one value each.
+FAMILIES = tuple(
+    nodes.Attribute(path=path, type=ATTRIBUTES[path])
+    for path in ("key.id", "request.symbol", "client.country", "request.weight")
+)
 
 
 @dataclass
@@ -128,20 +133,42 @@ class Generator:
         )
 
     def _family(self, order: int) -> list[Rule]:
-        """Enough rules that differ in one literal for an index to be made of them."""
-        path = self.random.choice(("key.id", "request.symbol", "client.country"))
-        attribute = nodes.Attribute(path=path, type=types.String())
+        """Enough rules that differ in one literal for an index to be made of them, by one attribute or by several."""
+        attributes = self.random.sample(FAMILIES, self.random.choice((1, 1, 2, 3)))
         rules: list[Rule] = []
-        for index in range(10):
-            value = self.random.choice((*STRINGS, "k1", "k2"))
-            test: Expression = nodes.Operation(
-                operator="==", operands=(attribute, nodes.StringLiteral(value=value)), type=types.Bool()
-            )
-            if self.random.random() < 0.2:
-                members = nodes.LiteralSet(members=frozenset(self.random.sample(STRINGS, 2)), element=types.String())
-                test = nodes.Operation(operator="in_set", operands=(attribute, members), type=types.Bool())
-            rules.append(self._rule(order + index, nodes.And(operands=(test, self.condition(1)))))
+        for _ in range(10 * len(attributes)):
+            test = self._equality(self.random.choice(attributes))
+            when = self.random.choice((nodes.And(operands=(test, self.condition(1))), test))
+            rules.append(self._rule(order + len(rules), self._in_let(when)))
         return rules
+
+    def _equality(self, attribute: nodes.Attribute) -> Expression:
+        """The attribute compared with one value or with a few, in one of the forms in which people write that."""
+        random = self.random
+        is_text = attribute.type == types.String()
+        values: tuple[str | int, ...] = (*STRINGS, "k1", "k2") if is_text else INTS
+        literals = [_literal(value) for value in random.sample(values, 2)]
+        either = [self._operation("==", attribute, literal) for literal in literals]
+        kind = random.randrange(8)
+        if kind == 0:
+            return self._operation("==", literals[0], attribute)
+        if kind == 1:
+            return nodes.Or(operands=tuple(either))
+        if kind == 2 and is_text:
+            members = nodes.LiteralSet(members=frozenset(random.sample(STRINGS, 2)), element=types.String())
+            return self._operation("in_set", attribute, members)
+        if kind == 3:
+            held: types.String | types.Int = types.String() if is_text else types.Int()
+            return self._operation("in_set", attribute, nodes.NamedSet(name="s0" if is_text else "s1", element=held))
+        return either[0]
+
+    def _in_let(self, condition: Expression) -> Expression:
+        """The condition, sometimes under a name."""
+        if self.random.random() < 0.8:
+            return condition
+        name = f"f{len(self.lets)}"
+        self.lets[name] = condition
+        return nodes.LetReference(name=name, type=types.Bool())
 
     def _network(self) -> NetworkSet:
         chosen = self.random.sample(NETWORK_TEXTS, self.random.randrange(1, 4))
@@ -385,6 +412,10 @@ class Generator:
             operands = (self.span(depth - 1), self.span(depth - 1))
             return self._operation(random.choice(("+", "-")), *operands, result=types.Duration())
         return self._operation("-", self.moment(depth - 1), self.moment(depth - 1), result=types.Duration())
+
+
+def _literal(value: str | int) -> Expression:
+    return nodes.StringLiteral(value=value) if isinstance(value, str) else nodes.IntLiteral(value=value)
 
 
 def generate_program(seed: int) -> Program:

@@ -34,7 +34,7 @@ def test_what_the_cache_answers_is_what_would_be_decided_now(part: int) -> None:
     """While time goes both ways, keys change and policies are reloaded, every answer equals a fresh decision."""
     counts = cache_soundness.run(part * LOOKUPS + 1, LOOKUPS)
     assert counts.hits >= LOOKUPS // 4, "the cache hardly answers anything"
-    assert counts.allowed > LOOKUPS // 50, "the generator no longer makes requests worth deciding"
+    assert counts.allowed > LOOKUPS // 500, "the generator no longer makes requests worth deciding"
     assert counts.key_changes > LOOKUPS // 200
     assert counts.reloads > 0
 

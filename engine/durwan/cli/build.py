@@ -20,7 +20,7 @@ from durwan.cli.reading import clock_of, read_policy_set, root_of
 from durwan.compilation import compile_policy
 from durwan.errors import PolicyError
 from durwan.language.memory import Memory
-from durwan.model.types import TIME_MAX
+from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.model.values import format_instant, parse_duration, parse_instant
 from durwan.runtime.bundle import MOST_BYTES, read_bundle
 from durwan.workshop.bundling import build_bundle
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         return _write_mistakes(output, error, root)
     content = build_bundle(compiled, version=arguments.version, created=created, expires=expires)
     write_content(path, content)
-    _write_summary(output, path, content, compiled, clock)
+    _write_summary(output, path, content, compiled)
     return GOOD
 
 
@@ -138,8 +138,9 @@ def _write_mistakes(output: Output, error: PolicyError, root: str) -> int:
     return BROKEN
 
 
-def _write_summary(output: Output, path: str, content: bytes, compiled: Compiled, clock: Callable[[], int]) -> None:
-    bundle = read_bundle(content, trust=None, now_ms=min(clock(), TIME_MAX), most_bytes=len(content))
+def _write_summary(output: Output, path: str, content: bytes, compiled: Compiled) -> None:
+    # At the beginning of time nothing has expired: an old bundle may be built again.
+    bundle = read_bundle(content, trust=None, now_ms=TIME_MIN, most_bytes=len(content))
     fields = {
         "bundle": path,
         "name": bundle.name,

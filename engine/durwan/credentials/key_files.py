@@ -2,7 +2,7 @@
 
 A file is a mapping with one field, `keys`, a list of keys. Each key is a mapping of the fields of `FIELDS`, of which
 only `id` is required, and of what else the policy set declares in its `key` context. YAML is for keys that people write
-and review; JSON, which is read twenty times as fast, for those that a program exports.
+and review; JSON, which is read seven times as fast, for those that a program exports.
 """
 
 from __future__ import annotations

@@ -92,6 +92,9 @@ def fixed_record(attributes: Mapping[str, object]) -> Mapping[str, object]:
 def _fixed(value: object) -> object:
     """The same value, in a form that cannot be changed later."""
     match value:
+        # First what nearly every value is: a gateway may read a hundred thousand keys.
+        case str() | bool():
+            return value
         case list() | tuple():
             return tuple(map(_fixed, cast("list[object]", value)))
         case set():

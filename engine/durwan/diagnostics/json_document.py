@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from itertools import count
 from typing import Any, Final
 
@@ -45,7 +45,8 @@ _DECODER: Final = json.JSONDecoder(parse_int=len, parse_float=len)
 class JsonDocument:
     """A file that was read.
 
-    `data` is plain data; `span` and `key_span` say where a part of it stands, as those of a YAML document do.
+    `data` is plain data; `span` and `key_span` say where a part of it stands, as those of a YAML document do. Text
+    stands between its quotes: so it is what may be replaced by other text.
     """
 
     def __init__(self, source: Source, data: Any) -> None:
@@ -60,12 +61,12 @@ class JsonDocument:
 
     def span(self, path: Path = ()) -> Span:
         """Where the value at `path` stands, or, if there is none, the innermost value around it."""
-        return Span(self.source, *self._find(path)[1])
+        return self._span(self._find(path)[1])
 
     def key_span(self, path: Path) -> Span:
         """Where the key that ends `path` stands; for an item of a list, or where there is none, as `span`."""
         key, value = self._find(path)
-        return Span(self.source, *(key or value))
+        return self._span(key or value)
 
     def first_line(self, path: Path = ()) -> Span:
         """The first line of the value at `path`: enough to underline where something is missing from it."""
@@ -73,15 +74,25 @@ class JsonDocument:
         end = self.source.text.find("\n", span.start, span.end)
         return span if end < 0 else Span(self.source, span.start, end)
 
+    def _span(self, place: _Place) -> Span:
+        start, end = place
+        return (
+            Span(self.source, start + 1, end - 1) if self.source.text[start] == '"' else Span(self.source, start, end)
+        )
+
     def _find(self, path: Path) -> tuple[_Place | None, _Place]:
         """The places of the key, if there is one, and of the value at a path."""
-        key, value = None, _whole(self.source.text)
+        key, value = None, self._root
         for step in path:
             inner = self._members(value[0]).get(step)
             if inner is None:
                 return None, value
             key, value = inner
         return key, value
+
+    @cached_property
+    def _root(self) -> _Place:
+        return _whole(self.source.text)
 
     def _read_members(self, start: int) -> dict[str | int, tuple[_Place | None, _Place]]:
         return {step: (key, value) for step, key, value in _members(self.source.text, start)}

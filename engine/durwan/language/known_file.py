@@ -17,7 +17,8 @@ class KnownFile:
     """A policy file, its syntax tree with the mistakes of the text, and what became of its rules.
 
     `part` was made of it while the names in its text stood for what the digest `seen` says; None is for not yet. From
-    then on it may also be read by `read_part`, given the place where it begins.
+    then on it may also be read by `read_part`, given the place where it begins. `is_stored` tells whether all of this
+    is on disk.
     """
 
     module: Module
@@ -25,6 +26,7 @@ class KnownFile:
     seen: bytes = b""
     part: Part | None = None
     read_part: Callable[[Place], Part] | None = None
+    is_stored: bool = False
 
     def part_at(self, place: Place, seen: bytes) -> Part | None:
         """Its part of the program at a place, if what the names stand for is as it was."""
@@ -38,13 +40,12 @@ class KnownFile:
 
     def keep(self, part: Part, seen: bytes) -> None:
         """Keeps a part that has no mistakes."""
-        self.part, self.seen, self.read_part = part, seen, None
+        self.part, self.seen, self.is_stored = part, seen, False
 
     @property
-    def is_new(self) -> bool:
-        """Whether its part was made, and not read, and nothing at all is wrong with the file itself."""
-        made = self.part is not None and self.read_part is None
-        return made and not self.mistakes and self.declared.unique
+    def is_worth_storing(self) -> bool:
+        """Whether there is something new to be stored, and nothing at all is wrong with the file itself."""
+        return not self.is_stored and self.part is not None and not self.mistakes and self.declared.unique
 
     @cached_property
     def declared(self) -> Declared:

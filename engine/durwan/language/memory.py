@@ -28,6 +28,7 @@ class Memory:
         """Make one that knows nothing yet."""
         self._store = store
         self._files: dict[_Key, KnownFile] = {}
+        self._limits = TextLimits()
 
     def read(self, files: Mapping[str, bytes], limits: TextLimits) -> tuple[list[KnownFile], list[Diagnostic]]:
         """All policy files of a set that are text, and every mistake of their text. What is not in it is forgotten."""
@@ -40,6 +41,7 @@ class Memory:
                 if found is not None:
                     remembered[key] = found
         self._files = remembered
+        self._limits = limits
         report.extend(mistake for file in remembered.values() for mistake in file.mistakes)
         return [*remembered.values()], report
 
@@ -48,7 +50,7 @@ class Memory:
         report.extend(undecodable)
         if source is None:
             return None
-        stored = None if self._store is None else self._store.read("file", *key)
+        stored = None if self._store is None or not _is_storable(limits) else self._store.read("file", *key)
         if stored is not None:
             return read_file(stored, source, limits)
         module, mistakes = parse(source, limits)
@@ -60,6 +62,13 @@ class Memory:
 
     def store(self) -> None:
         """Stores what was found out since the last time of files without mistakes."""
-        for key, file in self._files.items():
-            if self._store is not None and file.is_new:
-                self._store.write(write_file(file), "file", *key)
+        if self._store is not None and _is_storable(self._limits):
+            for key, file in self._files.items():
+                if file.is_worth_storing:
+                    self._store.write(write_file(file), "file", *key)
+                    file.is_stored = True
+
+
+def _is_storable(limits: TextLimits) -> bool:
+    """Whether all text is so shallow that whoever reads its form need not fear for the stack."""
+    return limits.nesting <= TextLimits().nesting

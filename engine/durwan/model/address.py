@@ -14,7 +14,7 @@ from typing import Self
 
 _MAPPED = bytes(10) + b"\xff\xff"
 # RFC 4291 text has at most 45 characters; anything longer is hostile.
-_LONGEST_TEXT = 45
+LONGEST_TEXT = 45
 
 
 def parse_address(text: str) -> bytes | None:
@@ -22,7 +22,7 @@ def parse_address(text: str) -> bytes | None:
 
     Ports, brackets, zone ids, leading zeros, spaces, short forms and non-ASCII digits are not an address.
     """
-    if len(text) > _LONGEST_TEXT:
+    if len(text) > LONGEST_TEXT:
         return None
     try:
         if ":" not in text:

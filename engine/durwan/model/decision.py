@@ -80,6 +80,10 @@ class Outcome:
     shadows: tuple[str, ...] = ()
     revision: str = ""
 
+    def beside(self, shadows: tuple[str, ...]) -> Outcome:
+        """The same outcome with the shadow rules that applied beside it."""
+        return replace(self, shadows=shadows)
+
     def until(self, valid_until: int | None) -> Decision:
         """A decision that has this outcome and this deadline."""
         return Decision(self, valid_until)
@@ -110,10 +114,6 @@ class Decision:
     def outcome(self) -> Outcome:
         """What is decided, apart from how long it holds."""
         return self._outcome
-
-    def beside(self, shadows: tuple[str, ...], valid_until: int | None) -> Decision:
-        """The same decision with the shadow rules that applied beside it."""
-        return Decision(replace(self._outcome, shadows=shadows), valid_until)
 
     @property
     def effect(self) -> EffectName:

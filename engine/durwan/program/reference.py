@@ -102,7 +102,8 @@ class Evaluation:
             return Reading(None, moves, doubts=frozenset[str]().union(*(operand.doubts for operand in operands)))
         value = OPERATORS[operation.operator].meaning(*values)
         slope = _slope(operation.operator, operands)
-        moves = change.earliest(moves, _change(operation.operator, operands, slope))
+        if slope:
+            moves = change.earliest(moves, _change(operation.operator, operands, slope))
         if value is None:
             # No attribute is missing: what made it unknown is what was read.
             return Reading(None, moves, doubts=self._read_in(operation))
@@ -160,9 +161,7 @@ def _slope(operator: str, operands: list[Reading]) -> int:
 
 
 def _change(operator: str, operands: list[Reading], slope: int) -> int | None:
-    """When this operator itself changes, apart from its operands."""
-    if slope == 0:
-        return None
+    """When this operator itself changes, apart from its operands, where something moves."""
     left, right = operands[0].value, operands[-1].value
     if operator in COMPARISONS:
         return change.comparison_change(operator, left - right, slope)

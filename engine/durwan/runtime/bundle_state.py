@@ -22,8 +22,8 @@ _MOST_BYTES = 64 << 10
 class Accepted:
     """What is remembered of a bundle.
 
-    `keys`, in hex and ascending, are all that were trusted since versions started last: no bundle that could have been
-    accepted in that time is verified by fewer of them than the threshold was.
+    `keys`, in hex and ascending, are all that were ever trusted here: whoever signed a bundle that is to be played
+    back is among them.
     """
 
     name: str
@@ -33,8 +33,8 @@ class Accepted:
     keys: tuple[str, ...]
 
 
-def check_follows(found: Accepted, trust: Trust) -> Accepted | None:
-    """Makes sure that a bundle may come after the last one accepted, which is returned, or None where it is the first.
+def check_follows(found: Accepted, trust: Trust) -> None:
+    """Makes sure that a bundle may come after the last one accepted here, if there was one.
 
     Raises:
         BundleError: it is an older one, another of the same version, of another policy set, or has lost most rules.
@@ -45,12 +45,11 @@ def check_follows(found: Accepted, trust: Trust) -> Accepted | None:
     if last is not None:
         _check_version(found, last)
     _check_rules(found, last, trust)
-    return last
 
 
 def starts_anew(last: Accepted, trust: Trust) -> bool:
-    """Whether so few of the keys of before are trusted still that no bundle of before can be verified."""
-    return len({bytes.fromhex(key) for key in last.keys} & set(trust.keys)) < trust.threshold
+    """Whether no key of before is trusted any more: then nobody whose bundles were taken can play one back."""
+    return {bytes.fromhex(key) for key in last.keys}.isdisjoint(trust.keys)
 
 
 def _check_version(found: Accepted, last: Accepted) -> None:
@@ -83,7 +82,8 @@ def remember(found: Accepted, trust: Trust) -> None:
     path = Path(trust.state)
     try:
         with _alone(path):
-            last = check_follows(found, trust)
+            check_follows(found, trust)
+            last = read_state(path)
             keys = {*found.keys, *(() if last is None else last.keys)}
             _write(path, {**asdict(found), "keys": sorted(keys)})
     except OSError as error:

@@ -22,10 +22,10 @@ class TrustError(DurwanError):
 class Trust:
     """Whose bundles an engine takes.
 
-    Changing the keys changes nothing about versions, as long as `threshold` of those under which the last bundle was
-    accepted are still among them. Where fewer are left, no bundle of before can be verified any more, and versions
-    start anew. That is the way back after somebody with stolen keys signed a bundle of a version so high that none
-    can follow: take new keys (or delete the state file, by hand, on every gateway).
+    Changing the keys changes nothing about versions as long as one that was ever trusted here is still among them.
+    Where none is, versions start anew. That is the way back after somebody with stolen keys signed a bundle of a
+    version so high that none can follow: replace all keys by some that were never used before (or delete the state
+    file, by hand, on every gateway).
 
     Attributes:
         keys: raw Ed25519 public keys, 32 bytes each (`read_public_key` reads them from PEM files).

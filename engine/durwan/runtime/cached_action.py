@@ -1,9 +1,9 @@
 """One action in the decision cache: is it worth caching, and by which function is it answered?
 
 An action is *tried* at first: every other request is answered from the cache, the others are decided, and both are
-timed. Then it is judged: *cached* if that pays; *left alone* for good if looking up costs as much as deciding; else,
-where its requests just do not come again, left alone for a while and then tried again. A cached action is tried again
-after every so many misses.
+timed. Then it is judged: *cached* if that pays; *left alone* for good if looking up costs as much as deciding, or if
+there is little to gain; else, where its requests just do not come again, left alone for a while and then tried again.
+A cached action is tried again after every so many misses.
 
 Times are measured by single calls, in turns, on a machine that does other things too, so medians are compared.
 """
@@ -25,6 +25,8 @@ _TRIED: Final = 16
 _TRY_AGAIN: Final = 8_192
 _REST: Final = 65_536
 _LONGEST_REST: Final = _REST << 6
+# Nanoseconds: an action that is decided in less is left alone for good where its requests do not come again.
+_CHEAP: Final = 2_000
 # A cache that saves less than this part of a decision is not worth its memory.
 _LEAST_SAVING: Final = 0.1
 # Strict cache keys that may fail before they are made carefully; careful ones before the action is tried again.
@@ -70,7 +72,7 @@ class CachedAction:
         self._strict = True
         self._failures = 0
         self._rest = _REST
-        self._function: Any = None
+        self._function: Any = None  # written by _write
         self._try_at = _TRY_AGAIN
 
     def start(self) -> None:
@@ -80,7 +82,7 @@ class CachedAction:
         if self._limits.trial:
             self._try()
         else:
-            self._answer(self._function, is_cached=True)
+            self._answer_cached()
 
     def failed(self) -> None:
         """A function of this action gave up on a request."""
@@ -91,7 +93,7 @@ class CachedAction:
             # What the rules read is often absent: from now on the cache key says so, instead of failing.
             self._strict, self._failures = False, 0
             if self._write():
-                self._answer(self._function, is_cached=True)
+                self._answer_cached()
         elif self._failures >= _CAREFUL_FAILURES and self._limits.trial:
             # Whoever sends what cannot be cached takes the cache from nobody to whom it is of use.
             self._failures = 0
@@ -105,6 +107,9 @@ class CachedAction:
     def _answer(self, function: Decide, *, is_cached: bool) -> None:
         self.is_cached = is_cached
         self._owner.answer_by(self._action, function)
+
+    def _answer_cached(self) -> None:
+        self._answer(self._function, is_cached=True)
 
     def _write(self) -> bool:
         try:
@@ -168,10 +173,14 @@ class CachedAction:
             self.leave_alone()
         # What is not found costs about two decisions: to look it up, to decide, to store.
         elif rate * (decided - found) < (1 - rate) * decided + _LEAST_SAVING * decided:
-            self._pause()
+            # Counting how long it was left alone costs something, too.
+            if decided < _CHEAP:
+                self.leave_alone()
+            else:
+                self._pause()
         else:
             self._rest = _REST
-            self._answer(self._function, is_cached=True)
+            self._answer_cached()
 
     def _pause(self) -> None:
         """Leaves the action alone for a while, each time for longer."""

@@ -11,7 +11,7 @@ entries come and go in `durwan.runtime.decision_store`, and which actions are wo
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -75,7 +75,7 @@ class DecisionCache:
             if known is not None:
                 known.failed()
             else:
-                self._begin(action)
+                self.prepare([action])
         return self._evaluator.decide_carefully(request)
 
     def _is_cacheable(self, action: object) -> TypeGuard[str]:
@@ -83,11 +83,13 @@ class DecisionCache:
         known = type(action) is str and action in self._evaluator.actions
         return known and action not in self._alone and not self._differences
 
-    def _begin(self, action: str) -> None:
-        begun = CachedAction(self, self._evaluator, self._store, action, self._limits, by_id=self._by_id)
-        # Of two threads that come to this at once, one begins.
-        if self._actions.setdefault(action, begun) is begun:
-            begun.start()
+    def prepare(self, actions: Iterable[str]) -> None:
+        """Writes what looks up the decisions of these declared actions."""
+        for action in tuple(actions):
+            begun = CachedAction(self, self._evaluator, self._store, action, self._limits, by_id=self._by_id)
+            # Of two threads that come to this at once, one begins.
+            if self._actions.setdefault(action, begun) is begun:
+                begun.start()
 
     def forget(self, ids: Collection[str] | None) -> None:
         """What these ids of keys stand for has changed, or what all of them do (None): nothing decided before stays.

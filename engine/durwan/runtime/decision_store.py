@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final, cast
 
 from durwan.backends.bytecode.cache_key import Entries
@@ -26,6 +27,8 @@ CacheKey = tuple[Any, ...]
 _ENTRY_BYTES: Final = 300
 # An entry larger than this is not worth its memory.
 _LARGEST_ENTRY: Final = 8_192
+# Seconds; no change of a key takes so long to be told.
+_CHANGING: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +78,9 @@ class DecisionStore:
         self._entries: dict[str, Entries] = {}
         # By the ids of keys, of requests that name a key by its id.
         self._of_key: dict[str, _OfKey] = {}
-        # How often something was to be forgotten; and the keys of which an entry was wrong since.
+        # How often something was to be forgotten; and since when there was a wrong entry of a key.
         self._changes = 0
-        self._suspected: set[str] = set()
+        self._suspected: dict[str, float] = {}
         self._closed = False
         # A signal's handler may change keys while its thread is storing: so a thread may take it twice.
         self._lock = threading.RLock()
@@ -136,22 +139,23 @@ class DecisionStore:
             if ids is None:
                 self._begin_anew()
                 return
-            self._suspected.difference_update(ids)
             for key_id in ids:
+                self._suspected.pop(key_id, None)
                 self._drop(key_id)
 
     def suspect(self, key: CacheKey) -> bool:
-        """Whether an entry that was wrong is a defect: and not the first one of a key that may just be changing.
+        """Whether an entry that was wrong is a defect, and no sign of a key that is changing at this moment.
 
-        A key is found as it is now a moment before its entries are forgotten. If that was it, they are forgotten next.
+        A key is found as it is now a moment before its entries are forgotten. If that was it, they are forgotten next,
+        and the suspicion with them. Else it is a defect once it happens again.
         """
         key_id: object = key[0] if key else None
         with self._lock:
-            if type(key_id) is not str or key_id in self._suspected:
+            if type(key_id) is not str:
                 return True
-            self._suspected.add(key_id)
+            now = monotonic()
             self._drop(key_id)
-            return False
+            return now - self._suspected.setdefault(key_id, now) >= _CHANGING
 
     def close(self) -> None:
         """Drops everything, for good."""

@@ -13,6 +13,7 @@ from durwan.backends.bytecode import Decide, Evaluator
 from durwan.model.decision import Decision
 from durwan.model.request import PLAIN, KeyLookup
 from durwan.program.explanation import Explanation, explain
+from durwan.runtime.bound import Bindings, BoundEngine
 from durwan.runtime.decision_cache import CacheInfo, DecisionCache
 from durwan.runtime.decision_store import CacheLimits
 from durwan.runtime.key_lookup import prepared_keys
@@ -43,6 +44,8 @@ class _Policy:
     functions: Mapping[str, Decide]
     decide_carefully: Callable[[Mapping[str, Any]], Decision]
     keys: KeyLookup
+    # Whether the key source tells of changes, so that what was made of a key may be remembered.
+    announces_keys: bool
     cache: DecisionCache | None
 
 
@@ -60,7 +63,7 @@ class Engine:
         DurwanError: there is no policy that may decide, and `on_broken` does not say to deny.
     """
 
-    __slots__ = ("__weakref__", "_cache", "_clock", "_keys", "_policy", "_upkeep")
+    __slots__ = ("__weakref__", "_bindings", "_cache", "_clock", "_keys", "_policy", "_upkeep")
 
     _policy: _Policy
 
@@ -68,7 +71,8 @@ class Engine:
         self._cache = settings.get("cache", _CACHE)
         self._keys = settings.get("keys")
         self._clock = settings.get("clock", wall_clock)
-        place = Place(prepare=self._ready, refusing=self._refusing, install=self._install)
+        self._bindings = Bindings()
+        place = Place(prepare=self._ready, tested=self._tested, refusing=self._refusing, install=self._install)
         self._upkeep = Upkeep(Given(source) if callable(source) else source, place, self._clock, settings)
 
     @classmethod
@@ -103,7 +107,7 @@ class Engine:
         policy = self._policy
         try:
             if type(request) is PLAIN:
-                now = request["now"] if "now" in request else None
+                now = request["now"] if "now" in request else None  # noqa: SIM401 - costs less than calling get
                 if now is None:
                     now = self._clock()
                 action = request["action"]
@@ -114,6 +118,22 @@ class Engine:
         if not isinstance(request, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - no gateway is checked
             raise TypeError(f"a request is a mapping with 'action' and contexts, not {type(request).__name__}")
         return policy.decide_carefully(request)
+
+    def bind(self, **contexts: Any) -> BoundEngine:
+        """An engine for the requests of one connection, of which some contexts are known: `bind(key="desk-7", ...)`.
+
+        What they settle is decided once. It follows reloads, and changes of the key that it is bound to by its id.
+
+        Raises:
+            TypeError: the policy set declares no context of such a name.
+        """
+        declared = self._policy.compiled.program.schema.contexts
+        unknown = sorted(contexts.keys() - declared) if declared else []
+        if unknown:
+            raise TypeError(f"no context {unknown[0]!r} is declared; there are {', '.join(sorted(declared))}")
+        bound = BoundEngine(contexts, lambda: self._policy, self.decide, self._clock)
+        self._bindings.add(bound)
+        return bound
 
     def explain(self, request: Mapping[str, Any]) -> Explanation:
         """The decision, and the truth of each condition of every rule about its action, with the values read.
@@ -183,20 +203,27 @@ class Engine:
         remembered = prepared_keys(source, compiled.program.schema)
         keys: KeyLookup = source.get if remembered is None else remembered.get
         evaluator = Evaluator(compiled.program, clock=self._clock, keys=keys, revision=compiled.revision)
-        if self._cache is None:
-            return _Policy(compiled, evaluator, evaluator.functions, evaluator.decide_carefully, keys, None)
-        cache = DecisionCache(evaluator, self._cache, by_id=remembered is not None)
+        announces = remembered is not None
+        cache = None if self._cache is None else DecisionCache(evaluator, self._cache, by_id=announces)
         if remembered is not None:
-            remembered.on_change(cache.forget)
-        return _Policy(compiled, evaluator, cache.functions, cache.decide_carefully, keys, cache)
+            if cache is not None:
+                remembered.on_change(cache.forget)
+            remembered.on_change(self._bindings.renew)
+        decides = evaluator if cache is None else cache
+        return _Policy(compiled, evaluator, decides.functions, decides.decide_carefully, keys, announces, cache)
 
     def _ready(self, compiled: Compiled) -> _Policy:
         """A policy that has the functions written of all actions that were asked for so far."""
         policy = self._prepare(compiled)
         before: _Policy | None = getattr(self, "_policy", None)
-        for action in () if before is None else tuple(before.evaluator.functions):
-            policy.decide_carefully({"action": action, "now": 0})
+        if before is not None:
+            policy.evaluator.prepare_like(before.evaluator)
+            if policy.cache is not None:
+                policy.cache.prepare(policy.evaluator.functions)
         return policy
+
+    def _tested(self, policy: _Policy) -> Evaluator | None:
+        return policy.evaluator if self._keys is None else None
 
     def _refusing(self, refusal: Refusal, revision: str) -> _Policy:
         evaluator = RefusingEvaluator(refusal, revision=revision, clock=self._clock)
@@ -207,3 +234,4 @@ class Engine:
 
     def _install(self, policy: _Policy) -> None:
         self._policy = policy
+        self._bindings.renew()

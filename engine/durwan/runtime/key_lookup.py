@@ -43,6 +43,9 @@ class PreparedKeys(dict[str, dict[str, Any]]):
     the source's writing call has returned, nobody finds here what the key was before.
     """
 
+    # Generated code relies on it: every attribute that is here is as the schema reads it.
+    is_read = True
+
     def __init__(self, source: KeySource, schema: Schema) -> None:
         super().__init__()
         self._find = source.get
@@ -67,19 +70,16 @@ class PreparedKeys(dict[str, dict[str, Any]]):
 
     def forget(self, changed: Collection[str] | None) -> None:
         """Forgets these keys, or with None all, and then tells those who asked for it."""
-        with self._lock:
-            self._generation += 1
-            if changed is None:
-                self.clear()
-            else:
-                for key_id in changed:
-                    self.pop(key_id, None)
+        self._forget(changed)
         tell(tuple(self._listeners), changed)
 
     def start_anew(self) -> None:
-        """Forgets all, in a process that was forked off: a thread that is not in it may have been at work here."""
+        """Forgets all, in a process that was forked off: a thread that is not in it may have been at work here.
+
+        Those who keep what was made of keys do the same for themselves.
+        """
         self._lock = RLock()
-        self.forget(None)
+        self._forget(None)
 
     def get(self, key_id: str, default: Any = None, /) -> Any:
         """The prepared attributes of a key; `default` where there is no such key."""
@@ -87,6 +87,15 @@ class PreparedKeys(dict[str, dict[str, Any]]):
             return self[key_id]
         except KeyError:
             return default
+
+    def _forget(self, changed: Collection[str] | None) -> None:
+        with self._lock:
+            self._generation += 1
+            if changed is None:
+                self.clear()
+            else:
+                for key_id in changed:
+                    self.pop(key_id, None)
 
     def __missing__(self, key_id: object) -> dict[str, Any]:
         if type(key_id) is not str:
@@ -122,17 +131,19 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - there is no fork on W
 
 
 def _prepare(record: Mapping[str, object], readers: Mapping[str, _Reader]) -> dict[str, Any]:
-    """The record with each attribute in the form in which it is cheapest to read; what is unknown stays as it is."""
+    """The record with each attribute in the form in which it is cheapest to read; what is unknown is left out."""
     ready: dict[str, Any] = dict(record)
     for name in readers.keys() & ready.keys():
         value = readers[name](ready[name])
-        if value is not None:
+        if value is None:
+            del ready[name]
+        else:
             ready[name] = value
     return ready
 
 
 def _readers(schema: Schema) -> dict[str, _Reader]:
-    """How attributes of a key are read beforehand, by their names; what is cheap to read as it is, is left out."""
+    """How attributes of a key are read beforehand, by their names, so that no request has to look at their types."""
 
     def read_scopes(raw: object) -> object:
         held: Any = read_value(types.SetOf(types.Scope()), raw)
@@ -142,18 +153,22 @@ def _readers(schema: Schema) -> dict[str, _Reader]:
         members: Any = read_value(types.SetOf(types.String(None)), raw)
         return None if members is None else StringSet(members)
 
+    def read_address(raw: object) -> object:
+        # Addresses are looked up by their text.
+        return None if read_value(types.Address(), raw) is None else raw
+
     found: dict[str, _Reader] = {}
     for path, declared in schema.attributes.items():
         context, _, name = path.partition(".")
         if context != "key":
             continue
         match declared:
-            case types.Time() | types.Network() | types.Int() | types.Duration():
-                found[name] = reader(declared)
+            case types.Address():
+                found[name] = read_address
             case types.SetOf(types.Scope()):
                 found[name] = read_scopes
             case types.SetOf(types.String(None)):
                 found[name] = read_strings
             case _:
-                pass
+                found[name] = reader(declared)
     return found

@@ -1,10 +1,12 @@
 """Changing the policy of an engine while it decides.
 
-One way leads to a new policy: read the source once, compile exactly what was read, run the tests that it must pass,
-prepare it, and put it in place by one assignment. Whatever fails on this way leaves the policy that was, and is told:
+One way leads to a new policy: read the source once, compile exactly what was read, prepare it, run the tests that it
+must pass, and put it in place by one assignment. Whatever fails on this way leaves the policy that was, and is told:
 in the status, in the log, and to whoever asked to be called.
 
-Reloads take turns, so that the one that read last is the one that decides. Deciding takes no lock.
+Reloads take turns, so that the one that read last is the one that decides. Deciding takes no lock, and neither does a
+reload while it reads and compiles take the one under which policies are exchanged: a policy becomes stale in time, even
+if its source never answers.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from itertools import count
 from threading import RLock
 from typing import Any, Final, Generic, TypeVar
 
+from durwan.backends.bytecode import Evaluator
 from durwan.errors import DurwanError, PolicyError
 from durwan.runtime.policy import Compiled
 from durwan.runtime.refusal import Refusal
@@ -37,11 +40,13 @@ class Place(Generic[P]):
 
     Attributes:
         prepare: makes all that is made of a policy before its first request; it does not decide yet.
+        tested: what of it decides, if that uses the keys of the policy's own set; else None.
         refusing: makes what denies everything in place of a policy with this revision.
         install: from its return on, this decides; one assignment.
     """
 
     prepare: Callable[[Compiled], P]
+    tested: Callable[[P], Evaluator | None]
     refusing: Callable[[Refusal, str], P]
     install: Callable[[P], None]
 
@@ -72,25 +77,30 @@ class Reloading(Generic[P]):
         self._max_age = following.get("max_age")
         self._keeps_stale = following.get("on_stale") == "keep"
         self._on_reload = following.get("on_reload")
-        self._lock = RLock()
+        self._turn, self._exchange = RLock(), RLock()
         self._tickets = count(1)
         self._last_installed = 0
         self._current: _Current[P] | None = None
         self._refused: str | None = None
         self._told: Edition | None = None
         self._denies = False
+        self._logs_failures = True
         self._status = Status(source=source.name)
 
     # -------------------------------------------------------------------------------------------------- attempts
 
     def begin(self, *, denying: bool) -> None:
         """The first attempt; if it fails, either its error is raised or everything is denied until one succeeds."""
+        # Who hears of a failure as an exception need not read of it as well.
+        self._logs_failures = denying
+        if denying:
+            self._place.install(self._place.refusing("not_ready", ""))
         try:
             self.reload()
         except Exception:
             if not denying:
                 raise
-            self._place.install(self._place.refusing("not_ready", ""))
+        self._logs_failures = True
 
     def reload(self) -> None:
         """Reads the source and puts its policy in place.
@@ -100,7 +110,7 @@ class Reloading(Generic[P]):
                 goes on deciding.
         """
         try:
-            with self._lock:
+            with self._turn:
                 self._attempt()
         finally:
             self._tell()
@@ -126,10 +136,10 @@ class Reloading(Generic[P]):
     def _attempt(self) -> None:
         ticket = next(self._tickets)
         try:
-            edition = self.source.read(None if self._current is None else self._current.edition)
             seen = time.monotonic()
-            run_self_tests(edition.compiled, self._clock)
+            edition = self.source.read(None if self._current is None else self._current.edition)
             policy = self._place.prepare(edition.compiled)
+            run_self_tests(edition.compiled, self._clock, self._place.tested(policy))
             # A signal's handler may have reloaded in the midst of this, in the same thread: what it read is newer.
             if ticket < self._last_installed:
                 return
@@ -137,31 +147,28 @@ class Reloading(Generic[P]):
         except Exception as error:
             self._failed(error)
             raise
-        self._place.install(policy)
-        self._last_installed = ticket
-        self._denies = False
-        self._current = _Current(edition, policy, seen)
-        self._succeeded(edition)
+        with self._exchange:
+            self._place.install(policy)
+            self._last_installed = ticket
+            self._denies = False
+            self._current = _Current(edition, policy, seen)
+            self._succeeded(edition)
         self.enforce_age()
 
     # ------------------------------------------------------------------------------------------------------- age
 
     def enforce_age(self) -> None:
         """Denies everything once the policy is stale, and lets it decide again once it is not."""
-        with self._lock:
+        with self._exchange:
             current = self._current
-            self._tell_ageing(current)
             denies = current is not None and not self._keeps_stale and self._is_stale(current)
-            if current is None or denies == self._denies:
-                return
-            self._denies = denies
-            if denies:
-                revision = current.edition.compiled.revision
-                self._place.install(self._place.refusing("policy_stale", revision))
-                self._log("error", f"the policy {revision[:12]} of {self.source.name} is stale; everything is denied")
-            else:
-                self._place.install(current.policy)
-                self._log("info", f"the policy of {self.source.name} is fresh again")
+            if current is not None and denies != self._denies:
+                self._denies = denies
+                refusing = self._place.refusing("policy_stale", current.edition.compiled.revision)
+                self._place.install(refusing if denies else current.policy)
+                state = "is stale; everything is denied" if denies else "is fresh again"
+                self._log("error" if denies else "info", f"the policy of {self.source.name} {state}")
+        self._tell_ageing(current)
 
     def _tell_ageing(self, current: _Current[P] | None) -> None:
         """Once for each bundle: that it is high time for the next one."""
@@ -190,7 +197,7 @@ class Reloading(Generic[P]):
 
     def _seen(self, current: _Current[P]) -> None:
         """The source holds what decides: the policy is fresh, and what may have been wrong meanwhile is over."""
-        with self._lock:
+        with self._exchange:
             if self._current is current:
                 self._current = replace(current, seen=time.monotonic())
                 self._refused = None
@@ -218,20 +225,20 @@ class Reloading(Generic[P]):
             self._log("info", f"{self.source.name} is reloaded; revision {edition.compiled.revision[:12]} decides")
 
     def _failed(self, error: Exception) -> None:
-        self._status = replace(
-            self._status, failures=self._status.failures + 1, last_attempt=_wall_clock(),
-            last_error=str(error) if isinstance(error, DurwanError) else repr(error),
-            diagnostics=error.diagnostics if isinstance(error, PolicyError) else (),
-        )  # fmt: skip
+        with self._exchange:
+            self._status = replace(
+                self._status, failures=self._status.failures + 1, last_attempt=_wall_clock(),
+                last_error=_text_of(error),
+                diagnostics=error.diagnostics if isinstance(error, PolicyError) else (),
+            )  # fmt: skip
         keeps = f"revision {self._status.revision[:12]} goes on deciding" if self._status.ready else "nothing is loaded"
-        self._log("error", f"{self.source.name} cannot be loaded; {keeps}: {self._status.last_error}")
+        if self._logs_failures:
+            self._log("error", f"{self.source.name} cannot be loaded; {keeps}: {self._status.last_error}")
 
     def _unreadable(self, error: Exception) -> None:
         """As an attempt that failed, but told only once for as long as it stays the same."""
-        told = str(error) if isinstance(error, DurwanError) else repr(error)
-        if told != self._status.last_error:
-            with self._lock:
-                self._failed(error)
+        if _text_of(error) != self._status.last_error:
+            self._failed(error)
             self._tell()
 
     def _tell(self) -> None:
@@ -250,8 +257,12 @@ class Reloading(Generic[P]):
 
     def after_fork(self) -> None:
         """In the child: a lock may be held, and things half done, by a thread that is not there any more."""
-        self._lock = RLock()
+        self._turn, self._exchange = RLock(), RLock()
         self.source.forget()
+
+
+def _text_of(error: Exception) -> str:
+    return str(error) if isinstance(error, DurwanError) else repr(error)
 
 
 def _wall_clock() -> int:

@@ -40,23 +40,28 @@ class SelfTestError(DurwanError):
         super().__init__("\n".join([*lines, *map(str, failures)]))
 
 
-def run_self_tests(compiled: Compiled, clock: Callable[[], int]) -> None:
+def run_self_tests(compiled: Compiled, clock: Callable[[], int], tested: Evaluator | None = None) -> None:
     """Runs the tests of a policy with the keys of its own set, whatever keys the engine will use.
 
     Args:
         compiled: the policy; one without tests passes, and costs nothing.
         clock: the instant of tests that bring none, in milliseconds since the epoch.
+        tested: what will decide, if that uses the keys of the set; else a new evaluator is tested.
 
     Raises:
         SelfTestError: one of them fails.
     """
     if not compiled.self_tests:
         return
-    keys = prepared(compiled.keys, compiled.program.schema)
-    evaluator = Evaluator(compiled.program, clock=clock, keys=keys, revision=compiled.revision)
+    evaluator = tested or _evaluator_of(compiled, clock)
     failures = [failure for test in compiled.self_tests if (failure := _failure(test, evaluator)) is not None]
     if failures:
         raise SelfTestError(failures, len(compiled.self_tests))
+
+
+def _evaluator_of(compiled: Compiled, clock: Callable[[], int]) -> Evaluator:
+    keys = prepared(compiled.keys, compiled.program.schema)
+    return Evaluator(compiled.program, clock=clock, keys=keys, revision=compiled.revision)
 
 
 def _failure(test: SelfTest, evaluator: Evaluator) -> Failure | None:

@@ -61,9 +61,11 @@ class Loading(Settings, total=False):
         trust: who must have signed the bundle at the path; without it, a bundle needs no signature.
         allow_rollback: whether a reload may go back: to a commit that does not descend from the one that decides, or
             to a bundle of a lower version. False if left out; what `trust` remembers holds in any case.
+        most_bytes: how large the bundle at the path may be; 16 MiB if left out, which is some 35,000 rules.
     """
 
     ref: str
     subdirectory: str
     trust: Trust
     allow_rollback: bool
+    most_bytes: int

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from durwan.errors import DurwanError
-from durwan.runtime.bundle import Bundle, accept, read_bundle, read_bundle_file
+from durwan.runtime.bundle import MOST_BYTES, Bundle, accept, read_bundle, read_bundle_file
 from durwan.runtime.bundle_trust import Trust
 from durwan.runtime.policy import Compiled
 from durwan.runtime.settings import Loading
@@ -207,25 +207,28 @@ class BundleFile:
         trust: who must have signed it, and what is remembered of the last one; None takes an unsigned bundle.
         clock: the current instant in milliseconds since the epoch, for the bundle's expiry.
         allow_rollback: whether a bundle may follow one with a higher version. `trust` may still refuse it.
+        most_bytes: how large the file may be.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is named by whoever gives it
         self,
         path: str | os.PathLike[str],
         *,
         clock: Callable[[], int],
         trust: Trust | None = None,
         allow_rollback: bool = False,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self.name = os.fspath(path)
         self._trust = trust
         self._clock = clock
         self._allow_rollback = allow_rollback
+        self._most_bytes = most_bytes
 
     def read(self, current: Edition | None) -> Edition:
         """The bundle, verified; not an older one than that which decides now."""
         content = self._content()
-        bundle = read_bundle(content, trust=self._trust, now_ms=self._clock())
+        bundle = read_bundle(content, trust=self._trust, now_ms=self._clock(), most_bytes=self._most_bytes)
         before = None if current is None or self._allow_rollback else current.version
         if before is not None and bundle.version < before:
             raise SourceError(f"{self.name} has version {bundle.version}, older than {before}, which decides now")
@@ -252,7 +255,7 @@ class BundleFile:
 
     def _content(self) -> bytes:
         try:
-            return read_bundle_file(self.name)
+            return read_bundle_file(self.name, self._most_bytes)
         except OSError as error:
             raise SourceError(f"the bundle {self.name} cannot be read: {error.strerror or error}") from error
 
@@ -338,7 +341,9 @@ def source_at(path: str | os.PathLike[str], loading: Loading, clock: Callable[[]
     if "subdirectory" in loading:
         raise ValueError("subdirectory is of a git repository: give a ref as well, or another path")
     if "trust" in loading or Path(path).is_file():
-        return BundleFile(path, clock=clock, trust=loading.get("trust"), allow_rollback=allow_rollback)
+        most_bytes = loading.get("most_bytes", MOST_BYTES)
+        trust = loading.get("trust")
+        return BundleFile(path, clock=clock, trust=trust, allow_rollback=allow_rollback, most_bytes=most_bytes)
     return Directory(path)
 
 

@@ -21,8 +21,9 @@ _TICK_SECONDS: Final = 1.0
 class Upkeep(Generic[P]):
     """Reads the first policy, and all that follow.
 
-    A thread runs only where it was asked for, or where a policy may become stale; it ends with `close`. A child that is
-    forked gets a thread of its own.
+    A thread that looks after the source runs only where it was asked for, and one that looks after the age of the
+    policy only where that may become stale: a source that never answers holds up the first one. Both end with `close`.
+    A child that is forked gets threads of its own.
 
     Args:
         source: where policies are read from.
@@ -42,6 +43,7 @@ class Upkeep(Generic[P]):
         self._tick_seconds = _TICK_SECONDS if max_age is None else min(_TICK_SECONDS, max_age / 10)
         self._is_closed = False
         self._watcher: Watcher | None = None
+        self._timer: Watcher | None = None
         self._reloading = Reloading(source, place, clock, following)
         self._reloading.begin(denying=following.get("on_broken") == "deny")
         _ALL.add(self)
@@ -60,46 +62,50 @@ class Upkeep(Generic[P]):
             raise ValueError("poll_seconds is a number of seconds above zero")
         self.close()
         self._is_closed = False
-        self._start(poll_seconds)
+        self._watcher = self._started(poll_seconds)
+        self._watch_age()
 
     def status(self) -> Status:
         """The state now; it waits for nothing."""
         watcher = self._watcher
         if watcher is None:
             return self._reloading.status()
-        watching = watcher.poll_seconds is not None and watcher.alive
-        return replace(self._reloading.status(), watching=watching, watch_error=watcher.error)
+        return replace(self._reloading.status(), watching=watcher.alive, watch_error=watcher.error)
 
     def close(self) -> None:
-        """Ends the thread, if there is one. The policy goes on deciding, however old it becomes."""
+        """Ends the threads, if there are any. The policy goes on deciding, however old it becomes."""
         self._is_closed = True
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher.stop()
+        both = self._watcher, self._timer
+        self._watcher = self._timer = None
+        for each in both:
+            if each is not None:
+                each.stop()
 
     def places(self) -> tuple[str, ...]:
         """Where changes of the source show."""
         return self._reloading.source.places()
 
     def tick(self, *, look: bool) -> None:
-        """What the thread does again and again."""
+        """What a thread does again and again."""
         if look:
             self._reloading.look()
         self._reloading.enforce_age()
 
     def after_fork(self) -> None:
-        """In the child: no lock is held, and the thread is there again."""
+        """In the child: no lock is held, and the threads are there again."""
         self._reloading.after_fork()
-        if self._watcher is not None:
-            self._watcher.after_fork()
+        for each in (self._watcher, self._timer):
+            if each is not None:
+                each.after_fork()
 
     def _watch_age(self) -> None:
-        if self._watcher is None and not self._is_closed and self._reloading.may_become_stale:
-            self._start(None)
+        if self._timer is None and not self._is_closed and self._reloading.may_become_stale:
+            self._timer = self._started(None)
 
-    def _start(self, poll_seconds: float | None) -> None:
-        self._watcher = Watcher(self, poll_seconds=poll_seconds, tick_seconds=self._tick_seconds)
-        self._watcher.start()
+    def _started(self, poll_seconds: float | None) -> Watcher:
+        watcher = Watcher(self, poll_seconds=poll_seconds, tick_seconds=self._tick_seconds)
+        watcher.start()
+        return watcher
 
 
 _ALL: WeakSet[Upkeep[Any]] = WeakSet()

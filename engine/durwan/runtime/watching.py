@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 from typing import Any, Final, Protocol
 from weakref import ReferenceType, WeakSet, ref
 
@@ -61,9 +61,9 @@ class Watcher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread, and waits until it has ended, but not for a compilation that takes long."""
+        """Ends the thread and waits for its end, though neither for itself nor for a compilation that takes long."""
         self._stopping.set()
-        if self.alive:
+        if self.alive and self._thread is not current_thread():
             self._thread.join(_JOINING_SECONDS)
 
     @property

@@ -43,7 +43,8 @@ def run_cases(compiled: Compiled, cases: Iterable[Case], clock: Callable[[], int
         cases: what to run; one that is skipped is passed on undecided.
         clock: the instant of cases that bring none, in milliseconds since the epoch.
     """
-    engine = Engine(lambda: compiled, clock=clock)
+    # Each case is decided once: nothing would ever be answered from a cache.
+    engine = Engine(lambda: compiled, clock=clock, cache=None)
     checker = ReferenceCheck(compiled, clock)
     for case in cases:
         yield CaseResult(case=case, verdict="skipped") if case.skip is not None else _run(engine, checker, case)
@@ -78,7 +79,8 @@ class ReferenceCheck:
     def otherwise(self, case: Case, decision: Decision) -> Decision | None:
         """The reference evaluator's decision, if it is another one; None where they agree.
 
-        A deadline may differ, since either may be early; but until it the decision has to stay the same.
+        A deadline may differ, since either may be early; but until it the decision has to stay the same. Up to the
+        reference's own deadline it does.
         """
         expected = self._decide(case.request)
         if decision.rule in self._limits:
@@ -86,7 +88,7 @@ class ReferenceCheck:
             return None if expected.allowed else expected
         if expected.outcome != decision.outcome:
             return expected
-        if decision.valid_until is not None:
+        if decision.valid_until is not None and _is_later(decision.valid_until, expected.valid_until):
             last = self._decide({**case.request, "now": decision.valid_until - 1})
             if last.outcome != decision.outcome:
                 return last
@@ -100,3 +102,7 @@ class ReferenceCheck:
             keys=self._keys,
             revision=self._compiled.revision,
         )
+
+
+def _is_later(deadline: int, other: int | None) -> bool:
+    return other is not None and deadline > other

@@ -101,7 +101,7 @@ def test_rules_that_differ_in_one_value_share_their_code() -> None:
             request = {"action": "a", "key": {"id": f"k{index}"}, "client": {"ip": address, "country": "GB"}}
             assert engine.decide(request).allowed == (index == other)
     evaluator = engine._policy.evaluator  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - it shows only inside
-    assert len(evaluator._codes) <= 6  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    assert len(evaluator._functions.codes) <= 6  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 
 def test_an_unknown_key_still_meets_every_deny_that_it_might() -> None:
@@ -128,7 +128,7 @@ def test_a_rule_with_two_comparisons_of_one_attribute_keeps_the_other() -> None:
 def test_few_rules_are_not_indexed() -> None:
     """Below a handful of rules one function that tries them all is as fast."""
     engine = Engine.from_sources({"a.policy": many_keys(5)}, clock=lambda: NOW)
-    assert index_of(engine.compiled.program.rules) is None
+    assert index_of(engine.compiled.program.rules, engine.compiled.program) is None
 
 
 class Angry(Mapping[str, Any]):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from durwan import Engine
 from durwan.credentials.key_files import FIELDS, read_key_files
 from durwan.credentials.keys import StaticKeys
 from durwan.diagnostics import Diagnostic
@@ -181,3 +182,80 @@ def test_the_reference_policy_set_has_good_keys() -> None:
     keys, diagnostics = read_key_files(read_directory(Path(__file__).parents[3] / "policies").files)
     assert diagnostics == []
     assert {"desk-7", "panic-1", "tracker-1", "payout-1"} <= {key_id for key_id, _ in keys.items()}
+
+
+# ---------------------------------------------------------------------------------------------------------------- JSON
+
+
+def test_a_json_file_says_the_same_as_a_yaml_file() -> None:
+    """The same keys, of files of either kind beside each other."""
+    text = '{"keys": [{"id": "a", "scopes": ["x"], "revoked": false}, {"id": "b", "created": "2026-01-15T00:00:00Z"}]}'
+    keys, diagnostics = read_key_files({"keys/a.json": text.encode(), "keys/b.yaml": b"keys: [{id: c}]"})
+    assert diagnostics == []
+    same, _ = read_key_files({"keys/a.yaml": text.encode(), "keys/b.yaml": b"keys: [{id: c}]"})
+    assert dict(keys.items()) == dict(same.items())
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ('"scope": ["x"]', ("P0541", "unknown field `scope`", "did you mean `scopes`?", "scope")),
+        ('"secret": "hunter2"', ("P0547", "`secret` is a secret, and a policy set is no place for one",
+                                 "remove it, replace the secret, and keep the new one in the gateway's key store",
+                                 "secret")),
+        ('"scopes": ["a", 5]', ("P0544", "`scopes[1]` must be text", None, "5")),
+        ('"revoked": "yes"', ("P0544", "`revoked` must be `true` or `false`", None, "yes")),
+        ('"created": "2026"', ("P0545", "`2026` is not an instant",
+                               "write date, time and offset, such as `2026-01-15T00:00:00Z`", "2026")),
+        ('"networks": ["10.0.0.1/8"]', ("P0546", "`10.0.0.1/8` is not an address or a network",
+                                        "write `10.0.0.0/8`", "10.0.0.1/8")),
+        ('"labels": {"a":\n1}', ("P0544", "`labels` must be a list", None, "labels")),
+        ('"id": "right"', ("P0505", '`"id"` is given twice', "remove one of the two", '"id"')),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_json_file_is_told_with_its_place(
+    record: str, expected: tuple[str, str, str | None, str]
+) -> None:
+    """As one in a YAML file is."""
+    text = '{"keys": [\n  {"id": "wrong", %s},\n  {"id": "right"}\n]}' % record  # noqa: UP031 - braces
+    keys, diagnostics = read_key_files({"keys/a.json": text.encode()})
+    assert told(diagnostics) == [expected]
+    assert [diagnostic.span.source.position(diagnostic.span.start)[0] for diagnostic in diagnostics] == [2]
+    assert [key_id for key_id, _ in keys.items()] == (["right"] if expected[0] != "P0505" else [])
+
+
+def test_a_repair_of_a_json_file_is_json() -> None:
+    """A name or a scope that is replaced keeps its quotes."""
+    text = '{"keys": [{"id": "a", "scope": []}, {"id": "b", "scopes": ["orders.wirte"]}]}'
+    _, diagnostics = read_key_files({"keys/a.json": text.encode()}, scopes=("orders.write",))
+    for each in reversed(diagnostics):
+        assert each.fix is not None
+        text = text[: each.fix.span.start] + each.fix.replacement + text[each.fix.span.end :]
+    assert text == '{"keys": [{"id": "a", "scopes": []}, {"id": "b", "scopes": ["orders.write"]}]}'
+
+
+def test_an_id_in_two_files_of_different_kinds_is_told() -> None:
+    """The note underlines the first."""
+    _, (diagnostic,) = read_key_files({"keys/a.json": b'{"keys": [{"id": "a"}]}', "keys/b.yaml": b"keys: [{id: a}]"})
+    assert diagnostic.code == "P0543"
+    assert (diagnostic.notes[0].span.source.path, diagnostic.notes[0].span.text) == ("keys/a.json", "a")
+
+
+def test_a_json_file_has_the_limit_of_the_manifest() -> None:
+    """As every file of a set; `limits.file_bytes` raises it."""
+    text = b'{"keys": [{"id": "a"}]}'
+    assert read_key_files({"keys/a.json": text}, most_bytes=len(text))[1] == []
+    _, (diagnostic,) = read_key_files({"keys/a.json": text}, most_bytes=len(text) - 1)
+    assert diagnostic.code == "P0502"
+
+
+def test_a_policy_set_has_its_json_keys(tmp_path: Path) -> None:
+    """From a directory, as from texts."""
+    policy = 'actions { orders.create }\nallow a on orders.create when key.owner == "bert"\n'
+    keys = '{"keys": [{"id": "desk-7", "owner": "bert"}]}'
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "a.policy").write_text(policy, encoding="utf-8")
+    (tmp_path / "keys" / "a.json").write_text(keys, encoding="utf-8")
+    for engine in (Engine.from_sources({"a.policy": policy, "keys/a.json": keys}), Engine.load(tmp_path)):
+        assert engine.decide({"action": "orders.create", "key": "desk-7"}).allowed
+        assert not engine.decide({"action": "orders.create", "key": "desk-8"}).allowed

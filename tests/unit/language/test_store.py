@@ -73,6 +73,18 @@ def test_damaged_entries_are_written_anew(tmp_path: Path, damage: bytes) -> None
     assert {path: path.read_bytes() for path in _entries(tmp_path)} == before
 
 
+def test_only_what_is_new_is_written(tmp_path: Path) -> None:
+    """A compiler that is kept writes each file once, and again when it has another meaning."""
+    compiler = Compiler(Store(tmp_path))
+    compiler.compile(read_mapping(FILES))
+    for path in _entries(tmp_path):
+        path.unlink()
+    compiler.compile(read_mapping(FILES))
+    assert _entries(tmp_path) == []
+    compiler.compile(read_mapping(FILES | {"a.policy": FILES["a.policy"].replace("create }", "create orders.read }")}))
+    assert len(_entries(tmp_path)) == len(FILES)
+
+
 def test_an_entry_of_another_file_is_not_taken(tmp_path: Path) -> None:
     """A file whose text changed is read anew: its entry has another name."""
     _compile(tmp_path)

@@ -159,6 +159,13 @@ def test_where_a_rule_stands_and_how_it_reads_is_kept(small: Program) -> None:
     assert texts == ["key.scopes has orders.write", "calm_here"]
 
 
+def test_as_deep_as_the_language_goes_is_read() -> None:
+    """What the compiler takes with its limit of nesting at the highest, lets written out, comes back."""
+    lets = "".join(f"let l{n} = not l{n - 1} or risk.score is unknown\n" for n in range(1, 120))
+    text = f"context risk {{ score : int }} actions {{ a.b }} let l0 = risk.score < 5\n{lets}allow x on a.b when l119"
+    assert_comes_back(compile_sources({"a.policy": text, "policy.yaml": "limits: { nesting: 256 }"}).program)
+
+
 def test_words_for_nodes_and_operators_differ() -> None:
     """No operator has the name of another kind of expression."""
     words = {"now", "let", "set", "network", "window", "literals", "networks", "default", "known", "and", "or", "not"}
@@ -293,6 +300,8 @@ REFUSED: list[tuple[str, Spoil, str]] = [
     ("a cost that is no number", lambda p: p["limits"][0].update(cost="key.id"), "its cost is no number"),
     ("an invariant of another kind", lambda p: p["invariants"][0].update(holds="often"), "none of never, always"),
     # Tables.
+    ("a set without a name", lambda p: p["sets"].update({"": []}), "one of the sets has no name"),
+    ("tables of no kind", lambda p: p.update(sets=[]), "the sets are no object"),
     ("an unknown type", lambda p: p["attributes"].update({"key.id": "text"}), "no type that is known: 'text'"),
     ("a set of decimals", lambda p: p["attributes"].update({"key.id": ["set", "decimal"]}), "no type that is known"),
     ("an empty range", lambda p: p["attributes"].update({"key.id": ["int", 5, 4]}), "the upper bound"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sized
 from typing import Any
 
@@ -259,16 +260,34 @@ def test_a_signal_may_change_keys_while_its_own_thread_forgets() -> None:
     assert (found(store, ("desk-7", 1)), found(store, ("desk-8", 1)), store.count) == (None, None, 0)
 
 
+@pytest.mark.parametrize("ids", [["desk-7"], ["desk-8"], None])
+def test_a_signal_may_change_keys_while_its_own_thread_stores(ids: list[str] | None) -> None:
+    """What was decided before is not kept, though its thread had found that nothing had changed."""
+    store = DecisionStore(CacheLimits())
+
+    class Signalled:
+        def __sizeof__(self) -> int:
+            store.forget(ids)
+            return 100
+
+    key = ("desk-7", Signalled())
+    fill(store, key)
+    assert found(store, key) is None
+
+
 def test_a_wrong_entry_of_a_key_that_may_be_changing_is_no_defect_yet() -> None:
-    """The first one drops the key's entries; the second is a defect, unless a change of the key was told in between."""
+    """It drops the key's entries; a while later another one is a defect, unless a change was told in between."""
     store = DecisionStore(CacheLimits())
     fill(store, ("desk-7", 1))
     fill(store, ("desk-8", 1))
     assert not store.suspect(("desk-7", 1))
     assert (found(store, ("desk-7", 1)), found(store, ("desk-8", 1))) == (None, DECISION)
+    assert not store.suspect(("desk-7", 2)), "at the same moment"
+    time.sleep(1.01)
     assert store.suspect(("desk-7", 2))
     store.forget(["desk-7"])
     assert not store.suspect(("desk-7", 1))
+    time.sleep(1.01)
     store.forget(None)
     assert not store.suspect(("desk-7", 1))
     assert store.suspect((None, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import linecache
 import logging
 import os
 import signal
@@ -122,6 +123,9 @@ def test_failures_and_successes_are_logged(caplog: pytest.LogCaptureFixture) -> 
     caplog.set_level(logging.INFO, "durwan")
     shelf = Shelf(a=NEAR)
     engine = Engine(shelf)
+    assert caplog.records == []
+    with pytest.raises(PolicyError):
+        Engine(Shelf(a=BROKEN))
     assert caplog.records == []
     shelf.error = SourceError("out of reach\nINFO forged \x1b[2J line")
     with pytest.raises(SourceError):
@@ -245,7 +249,9 @@ def test_what_is_accepted_is_accepted_after_its_tests_and_before_it_decides() ->
 # ----------------------------------------------------------------------------------------------------- before and after
 
 
-def test_an_engine_may_begin_with_nothing_and_denies_until_it_has_something() -> None:
+def test_an_engine_may_begin_with_nothing_and_denies_until_it_has_something(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """A gateway that starts while its source is broken denies everything, says why, and recovers by a reload."""
     shelf = Shelf(a=BROKEN)
     engine = Engine(shelf, on_broken="deny")
@@ -253,6 +259,7 @@ def test_an_engine_may_begin_with_nothing_and_denies_until_it_has_something() ->
         decision = engine.decide(request)
         assert (decision.effect, decision.status, decision.code, decision.rule) == ("deny", 503, "not_ready", None)
     assert (engine.revision, engine.decide(PING).revision) == ("", "")
+    assert "nothing is loaded" in caplog.text
     assert engine.explain(PING).decision.code == "not_ready"
     status = engine.status()
     assert (status.ready, status.failures, status.reloads, status.revision) == (False, 1, 0, "")
@@ -315,6 +322,31 @@ def test_a_policy_whose_source_is_out_of_reach_for_too_long_denies_and_recovers(
         assert engine.status().failures == 2
         shelf.put(a=NEAR + "#")
         assert eventually(lambda: engine.decide(PING).allowed)
+
+
+def test_a_source_that_never_answers_does_not_keep_a_policy_fresh() -> None:
+    """Whoever waits for it waits; the policy becomes stale in time, and decides again when the answer comes."""
+    gate = threading.Event()
+
+    class Hanging(Shelf):
+        def stamp(self) -> str:
+            if threading.current_thread() is not threading.main_thread():
+                gate.wait(10)
+            return super().stamp()
+
+    with Engine(Hanging(a=NEAR), watch=True, poll_seconds=0.02, max_age=0.2) as engine:
+        assert eventually(lambda: engine.decide(PING).code == "policy_stale", 2.0)
+        gate.set()
+        assert eventually(lambda: engine.decide(PING).allowed)
+    gate.clear()
+    with Engine(Hanging(a=NEAR), max_age=0.2) as engine:
+        thread = threading.Thread(target=engine.reload)
+        thread.start()
+        assert eventually(lambda: engine.decide(PING).code == "policy_stale", 2.0)
+        gate.set()
+        thread.join(10)
+        engine.reload()
+        assert engine.decide(PING).allowed
 
 
 def test_a_stale_policy_may_be_kept() -> None:
@@ -406,6 +438,23 @@ def test_functions_that_were_in_use_are_written_before_the_swap() -> None:
     engine.decide(PING)
     engine.reload()
     assert "ping" in engine._policy.evaluator.functions  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - it is about what is there before anybody asks
+
+
+def test_policies_that_were_replaced_leave_nothing_behind() -> None:
+    """Neither their functions nor what would list these in a traceback: engines reload for months."""
+    engine = Engine(Shelf(a=NEAR))
+
+    def turn() -> tuple[int, int]:
+        for _ in range(10):
+            engine.reload()
+            engine.decide(PING)
+        gc.collect()
+        return len(linecache.cache), len(gc.get_objects())
+
+    turn()
+    (lists, objects), (lists_later, objects_later) = turn(), turn()
+    assert lists_later <= lists
+    assert objects_later < objects + 500
 
 
 def test_an_engine_that_is_dropped_is_gone() -> None:

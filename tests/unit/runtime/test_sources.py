@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from durwan import DurwanError, Engine
-from durwan.runtime.sources import Directory, Revision, SourceError, Texts, source_at
+from durwan.compilation import compile_sources
+from durwan.credentials.ed25519 import new_private_key, raw_public_key
+from durwan.runtime.bundle import BundleError
+from durwan.runtime.bundle_trust import Trust
+from durwan.runtime.sources import BundleFile, Directory, Revision, SourceError, Texts, source_at
+from durwan.workshop.bundling import build_bundle, sign_bundle
 from tests.repositories import FILE, Repository
 
 PING = {"action": "ping", "client": {"ip": "203.0.113.9"}}
@@ -112,7 +119,7 @@ def test_a_set_that_is_swapped_as_a_whole_is_never_read_in_part(tmp_path: Path) 
         found: set[str] = set()
         for _ in range(60):
             # On a busy machine it may change whenever it is looked at.
-            with suppress(SourceError):
+            with suppress(DurwanError):
                 found.add(Directory(tmp_path).read(None).compiled.revision)
     finally:
         stop.set()
@@ -208,6 +215,80 @@ def test_a_subdirectory_of_a_bare_repository_may_be_the_set(repository: Reposito
     assert engine.decide(PING).allowed
 
 
+# ----------------------------------------------------------------------------------------------------------- bundles
+
+
+def bundle(text: str, version: int = 1, created: int | None = None, expires: int | None = None) -> bytes:
+    """An unsigned bundle of a set that is one file."""
+    return build_bundle(compile_sources({"a.policy": text}), version=version, created=created, expires=expires)
+
+
+def test_a_bundle_is_loaded_where_the_path_is_a_file(tmp_path: Path) -> None:
+    """The status has its version and its expiry; the place of the file is its folder."""
+    place = tmp_path / "policy.bundle"
+    place.write_bytes(bundle(NEAR, 7, created=1_000, expires=3_000))
+    now = [1_000]
+    with Engine.load(place, clock=lambda: now[0]) as engine:
+        assert engine.decide(PING).allowed
+        status = engine.status()
+        assert (status.version, status.expires, status.source, status.ageing) == (7, 3_000, str(place), False)
+        now[0] = 2_001
+        assert engine.status().ageing
+        assert not engine.status().stale
+        now[0] = 3_000
+        assert engine.status().stale
+    assert BundleFile(place, clock=lambda: 0).places() == (str(tmp_path),)
+    assert BundleFile(tmp_path / "missing" / "x", clock=lambda: 0).places() == ()
+
+
+def test_a_bundle_past_half_of_its_life_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A line in the log, in time to build the next one."""
+    place = tmp_path / "policy.bundle"
+    place.write_bytes(bundle(NEAR, 7, created=1_000, expires=3_000))
+    with Engine.load(place, clock=lambda: 2_500, max_age=0.3, on_stale="keep"):
+        time.sleep(0.2)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{place} has passed half of its life: build the next one"
+    ]
+
+
+def test_a_bundle_that_is_missing_cut_off_or_unsigned_is_refused(tmp_path: Path) -> None:
+    """With trust given, the path is a bundle even before there is one."""
+    place = tmp_path / "policy.bundle"
+    private, _ = new_private_key()
+    trust = Trust(keys=(raw_public_key(private),), state=tmp_path / "state.json")
+    with pytest.raises(SourceError, match="cannot be read"):
+        Engine.load(place, trust=trust)
+    engine = Engine.load(place, trust=trust, on_broken="deny")
+    for content in (b"", bundle(NEAR)[:-1], bundle(NEAR)):
+        place.write_bytes(content)
+        with pytest.raises(BundleError):
+            engine.reload()
+    assert not (tmp_path / "state.json").exists()
+    place.write_bytes(sign_bundle(bundle(NEAR), private))
+    engine.reload()
+    assert engine.decide(PING).allowed
+    assert (tmp_path / "state.json").exists()
+
+
+def test_a_gateway_that_loads_a_bundle_loads_no_compiler(tmp_path: Path) -> None:
+    """Neither to begin with, nor to reload, nor to watch."""
+    place = tmp_path / "policy.bundle"
+    place.write_bytes(bundle(NEAR))
+    script = """
+import sys
+from durwan import Engine
+with Engine.load(sys.argv[1], watch=True) as engine:
+    engine.decide({"action": "ping"})
+    engine.reload()
+heavy = ("lark", "pydantic", "yaml", "durwan.language", "durwan.compilation", "durwan.workshop")
+print(*[name for name in sys.modules if name.startswith(heavy)])
+"""
+    command = [sys.executable, "-c", script, str(place)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "\n"
+
+
 # ----------------------------------------------------------------------------------------------- texts, and the choice
 
 
@@ -225,6 +306,9 @@ def test_options_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
     """Rather than one of them being ignored."""
     with pytest.raises(ValueError, match="give a ref as well"):
         source_at(tmp_path, {"subdirectory": "x"}, lambda: 0)
+    trust = Trust(keys=(raw_public_key(new_private_key()[0]),))
+    with pytest.raises(ValueError, match="leave out ref or trust"):
+        source_at(tmp_path, {"ref": "main", "trust": trust}, lambda: 0)
     with pytest.raises(ValueError, match="seconds above zero"):
         Engine.from_sources({"a.policy": NEAR}, max_age=0)
     with pytest.raises(ValueError, match="seconds above zero"):
@@ -245,3 +329,12 @@ def changes() -> Iterator[str]:
     """The same file, again and again otherwise."""
     for number in range(4):
         yield f'deny never on ping when client.country == "A{number}"\n'
+
+
+def test_how_large_a_bundle_may_be_is_the_gateways_to_say(tmp_path: Path) -> None:
+    """A bundle over the bound is refused with both sizes; with a higher bound it decides."""
+    path = tmp_path / "desk.bundle"
+    path.write_bytes((Path(__file__).parent / "golden-0.1.0.bundle").read_bytes())
+    with pytest.raises(DurwanError, match="100"):
+        Engine.load(path, most_bytes=100)
+    assert Engine.load(path, most_bytes=1 << 20).status().revision

@@ -15,6 +15,7 @@ import pytest
 
 from durwan import Engine
 from durwan.runtime.sources import Directory
+from durwan.runtime.status import Status
 from durwan.runtime.watching import Watcher
 from tests.repositories import FILE, Repository
 
@@ -62,6 +63,7 @@ def test_a_change_is_noticed_at_once(folder: Path) -> None:
         (folder / "next").replace(folder / "a.policy")
         assert eventually(lambda: engine.decide(PING).allowed)
         (folder / "more").mkdir()
+        time.sleep(1.5)  # the folder is noticed, looked at, and from now on watched
         (folder / "more" / "b.policy").write_text("deny closed on ping\n")
         assert eventually(lambda: engine.decide(PING).rule == "closed")
         assert engine.status().watch_error is None
@@ -175,6 +177,21 @@ def test_close_ends_the_thread_and_keeps_the_policy(folder: Path) -> None:
     engine.watch(poll_seconds=SOON)
     assert eventually(lambda: not engine.decide(PING).allowed)
     engine.close()
+
+
+def test_whoever_is_told_of_a_reload_may_close_the_engine(folder: Path) -> None:
+    """In the very thread that follows the source, which then ends."""
+    engines: list[Engine] = []
+
+    def close(status: Status) -> None:
+        if status.reloads == 2:
+            engines[0].close()
+
+    engines.append(Engine.load(folder, watch=True, poll_seconds=SOON, on_reload=close))
+    (folder / "a.policy").write_text(FAR)
+    assert eventually(lambda: "durwan-watch" not in {thread.name for thread in threading.enumerate()})
+    assert engines[0].status().last_error is None
+    assert not engines[0].decide(PING).allowed
 
 
 def test_a_watcher_that_dies_is_seen() -> None:

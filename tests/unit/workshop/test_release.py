@@ -80,3 +80,10 @@ def test_a_set_whose_cases_cannot_be_run_is_no_release(must_pass: str, tests: st
         release(read_mapping(files(must_pass, tests__a_yaml=tests)))
     found = [item.code for item in caught.value.diagnostics if item.severity == "error"]
     assert code in found
+
+
+def test_a_skipped_case_of_the_same_name_is_not_run() -> None:
+    """Names are those of a file; another file may have a case of the same name, which waits for something."""
+    other = "cases:\n  - {name: cancel always works, skip: later, request: {action: orders.cancel}, expect: deny}\n"
+    compiled = release(read_mapping(files("[cancel always works]", tests__b_yaml=other)))
+    assert [test.expected for test in compiled.self_tests] == [{"effect": "allow"}]

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import cycle
+from socket import AF_INET, inet_pton
 
-from durwan.model.address import NetworkSet, parse_address
+from durwan.model.address import LONGEST_TEXT, NetworkSet, parse_address
 
 # How many addresses a memory holds before it starts anew: about 2 MB. A larger one is slower where addresses seldom
 # come again, since each new one then touches memory that no cache holds.
@@ -49,18 +51,29 @@ class Masks(dict[str, int]):
 
     def __init__(self, networks: Sequence[NetworkSet]) -> None:
         super().__init__()
+        # Where addresses never come again, remembering each would cost more than finding it. One that does come again
+        # is soon among those that are remembered.
+        self._is_remembered = cycle((True, False, False, False)).__next__
         self._table4 = _overlay([network.breaks4 for network in networks], bytes(4))
         self._table6 = _overlay([network.breaks6 for network in networks], bytes(16))
 
     def __missing__(self, text: str) -> int | None:
-        packed = parse_address(text)
-        if packed is None:
-            return None
+        # What `parse_address` does, written out for the usual form: a call costs as much as finding the mask.
+        if ":" in text or len(text) > LONGEST_TEXT:
+            packed = parse_address(text)
+            if packed is None:
+                return None
+        else:
+            try:
+                packed = inet_pton(AF_INET, text)
+            except (OSError, ValueError):
+                return None
         breaks, masks = self._table4 if len(packed) == 4 else self._table6
         mask = masks[bisect_right(breaks, packed) - 1]
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[text] = mask
+        if self._is_remembered():
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[text] = mask
         return mask
 
 

@@ -182,7 +182,7 @@ class Sides(dict[Any, object]):
 
     def __missing__(self, value: object) -> object:
         side = self._side(value)
-        if type(value) is int or len(value) <= _LONG:  # type: ignore[arg-type] - the other plain type is str
+        if type(value) is not str or len(value) <= _LONG:
             if len(self) >= self.BOUND:
                 self.clear()
             self[value] = side

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
+from weakref import finalize
 
 LOAD = ast.Load()
 STORE = ast.Store()
@@ -213,6 +214,8 @@ def load(tree: ast.FunctionDef, title: str, bound: Mapping[str, Any]) -> Callabl
     linecache.lazycache(filename, namespace)
     exec(compile(module, filename, "exec"), namespace)  # noqa: S102 - the tree is ours, and verified
     function: Callable[..., Any] = namespace["decide"]
+    # The listing goes with the function: engines that reload for months would keep the trees of every policy they had.
+    finalize(function, linecache.cache.pop, filename, None).atexit = False
     return function
 
 

@@ -134,8 +134,12 @@ class Shared:
     open_key: Callable[[object], dict[str, Any]]
     # The same, for a strict function: raises where it cannot.
     find_key: Callable[[Any], dict[str, Any]]
+    # Whether what `find_key` gives for an id holds only values as the schema reads them.
+    keys_are_read: bool
     # The scopes that are held by whom these were given to.
     read_scopes: Callable[[object], frozenset[str] | None]
+    # Whether strict functions take every key to be named by its id.
+    by_id: bool = False
 
 
 class Frame:
@@ -145,6 +149,7 @@ class Frame:
         self.shared = shared
         self.constants = emit.Constants(template=template)
         self.strict = strict
+        self._by_id = strict and shared.by_id
         self._slots: dict[object, str] = {}
         # Lets that were evaluated beforehand, since several conditions ask for them.
         self.hoisted: dict[str, str] = {}
@@ -194,6 +199,12 @@ class Frame:
         slot = self.slot(("context", context))
         if slot in state:
             return emit.name(slot), state
+        if context == "key" and self._by_id:
+            is_id = emit.compare(
+                emit.call("type", emit.bind("x", self.context_as_given(context))), "is", emit.name("str")
+            )
+            found = emit.bind(slot, emit.call("find_key", emit.name("x")))
+            return ast.IfExp(is_id, found, emit.call("unsettled")), state | {slot}
         given = emit.bind(slot, self.context_as_given(context))
         opener = "open_key" if context == "key" else "open_context"
         if self.strict and context == "key":
@@ -219,6 +230,8 @@ class Frame:
         if declared == types.Address():
             return self._remembered(slot, path, "packed", state)
         raw, state = self.raw(path, state)
+        if self._is_read(path):
+            return slot, emit.bind(slot, raw), self.assigned(slot, state)
         value = emit.name(slot)
         plain = self._plain(declared, emit.bind(slot, raw), value)
         read = self.helper("r", (declared, self.strict), lambda: self._reader(declared))
@@ -237,6 +250,8 @@ class Frame:
         if found:
             return slot, emit.name(slot), state
         raw, state = self.raw(path, state)
+        if self._is_read(path):
+            return slot, emit.bind(slot, raw), self.assigned(slot, state)
         plain = emit.compare(emit.call("type", emit.bind(slot, raw)), "is", emit.name("StringSet"))
         check = self.helper("g", self.strict, lambda: settled(all_strings) if self.strict else all_strings)
         checked = emit.bind(slot, emit.call(check, emit.name(slot)))
@@ -251,6 +266,8 @@ class Frame:
         if found or not self.strict:
             return [], state
         raw, state = self.raw(path, state)
+        if self._is_read(path):
+            return [emit.assign(slot, raw)], self.assigned(slot, state)
         is_list = emit.compare(emit.call("type", emit.name(slot)), "is", emit.name("list"))
         is_read = emit.compare(emit.call("type", emit.name(slot)), "is not", emit.name("StringSet"))
         odd = emit.compare(emit.call("type", emit.name("x")), "is not", emit.name("str"))
@@ -260,6 +277,10 @@ class Frame:
         check = self.helper("g", True, lambda: settled(all_strings))
         otherwise = emit.when(is_read, emit.assign(slot, emit.call(check, emit.name(slot))))
         return [emit.assign(slot, raw), ast.If(is_list, [look], [otherwise])], self.assigned(slot, state)
+
+    def _is_read(self, path: str) -> bool:
+        """Whether what stands there is certainly as the schema reads it, if it is there at all."""
+        return self._by_id and path.startswith("key.")
 
     def _slot_of(self, kind: str, path: str, state: State) -> tuple[str, bool]:
         """The slot for a reading in the present mode, and whether one that serves is assigned already."""
@@ -330,8 +351,8 @@ class Frame:
         if found:
             return slot, emit.name(slot), state
         raw, state = self.raw(path, state)
-        if not self.strict:
-            return slot, emit.bind(slot, raw), state | {slot}
+        if not self.strict or self._is_read(path):
+            return slot, emit.bind(slot, raw), self.assigned(slot, state)
         is_true = emit.compare(emit.bind(slot, raw), "is", emit.TRUE)
         is_false = emit.compare(emit.name(slot), "is", emit.FALSE)
         settled_ = ast.IfExp(emit.either(is_true, is_false), emit.name(slot), emit.call("unsettled"))

@@ -141,7 +141,7 @@ class Reads:
             case nodes.LiteralSet(members=members):
                 texts = frozenset(str(member) for member in members)
             case nodes.NamedSet(name=name):
-                texts = self._program.sets[name]  # type: ignore[assignment]
+                texts = frozenset(str(member) for member in self._program.sets[name])
             case _:
                 return False
         self._use(attribute).texts.append(texts)

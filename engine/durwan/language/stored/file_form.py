@@ -57,7 +57,7 @@ def read_file(form: Mapping[str, Any], source: Source, limits: TextLimits) -> Kn
         rules, limits, invariants = (read(*each) for each in zip(form["part"], start, strict=True))
         return Part(start, rules, limits, invariants, Digests(*map(bytes.fromhex, form["digests"])))
 
-    file = KnownFile(module=module, seen=bytes.fromhex(form["seen"]), read_part=read_part)
+    file = KnownFile(module=module, seen=bytes.fromhex(form["seen"]), read_part=read_part, is_stored=True)
     file.names = tuple(names)
     file.declared = _read_declared(form, source, limits)
     return file

@@ -1,13 +1,14 @@
 """The rules, limits and invariants of a file as plain data, and back: all of them, spans included.
 
 A value is itself where JSON has it, else an array of the number of its class and of what it is made of; where a class
-has a span, its two ends come first (-1 where there is none). What stands many times, such as types and lists of
+has a span, its two ends come last (-1 where there is none). What stands many times, such as types and lists of
 actions, is written once, in a table. This is no form to hand on: it is read by the same version that wrote it, and
 nothing in it is checked again.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from decimal import Decimal
@@ -22,7 +23,7 @@ from durwan.program.program import Body, Invariant, Limit, Rule
 
 Form = list[Any]
 Class = type[Any]
-_Read = Callable[[Form], Any]
+_Read = Callable[[Form, "PartReader"], Any]
 
 _NODES: Final = (
     nodes.Attribute, nodes.Operation, nodes.And, nodes.Or, nodes.Not, nodes.BoolLiteral, nodes.IntLiteral,
@@ -39,7 +40,7 @@ _CLASSES: Final[tuple[Class, ...]] = (Rule, Body, *_NODES, Limit, Invariant, Rem
 _TUPLE, _SHARED, _DECIMAL, _BYTES, _SET, _NETWORKS = range(len(_CLASSES), len(_CLASSES) + 6)
 # The order of rules is their place.
 _LEFT_OUT: Final = frozenset({"span", "order"})
-_SHARED_FIELDS: Final = frozenset({"type", "element", "actions"})
+_SHARED_FIELDS: Final = frozenset({"type", "element", "actions", "obligations"})
 
 
 def _fields(kind: Class) -> list[str]:
@@ -51,7 +52,7 @@ class PartWriter:
 
     def __init__(self) -> None:
         self.table: list[Any] = []
-        self._places: dict[Any, int] = {}
+        self._places: dict[str, int] = {}
 
     def write(self, value: Any) -> Any:
         """A value as plain data."""
@@ -69,6 +70,8 @@ class PartWriter:
                 return [_SET, *self._all(members)]
             case NetworkSet():
                 return [_NETWORKS, *write_networks(value)]
+            case nodes.BoolLiteral(span=None):
+                return self._shared(value)  # what is left out of a rule's body
             case _:
                 return self._object(value)
 
@@ -78,18 +81,19 @@ class PartWriter:
     def _object(self, value: Any) -> Form:
         kind: Class = value.__class__
         form: Form = [_CLASSES.index(kind)]
-        if hasattr(kind, "span"):
-            form += (-1, -1) if value.span is None else (value.span.start, value.span.end)
         for name in _fields(kind):
             part = getattr(value, name)
             form.append(self._shared(part) if name in _SHARED_FIELDS else self.write(part))
+        if hasattr(kind, "span"):
+            form += (-1, -1) if value.span is None else (value.span.start, value.span.end)
         return form
 
     def _shared(self, value: Any) -> Form:
-        place = self._places.get(value)
+        # Of values that are equal and not the same, such as 1 and True, each has its place.
+        place = self._places.get(repr(value))
         if place is None:
-            form = self.write(value)
-            place = self._places[value] = len(self.table)
+            form = self._object(value) if isinstance(value, nodes.Node) else self.write(value)
+            place = self._places[repr(value)] = len(self.table)
             self.table.append(form)
         return [_SHARED, place]
 
@@ -98,53 +102,125 @@ class PartReader:
     """Reads the parts of one file."""
 
     def __init__(self, source: Source, table: Sequence[Any]) -> None:
-        self._source = source
-        self._shared: list[Any] = []
-        others: dict[int, _Read] = {
-            _TUPLE: lambda form: tuple(self._all(form)),
-            _SHARED: lambda form: self._shared[form[1]],
-            _DECIMAL: lambda form: Decimal(form[1]),
-            _BYTES: lambda form: bytes.fromhex(form[1]),
-            _SET: lambda form: frozenset(self._all(form)),
-            _NETWORKS: lambda form: read_networks(form[1], form[2]),
-        }
-        self._readers: list[_Read] = []
-        self._readers += [*map(self._object_reader, _CLASSES), *(others[number] for number in sorted(others))]
+        self.source = source
+        self.shared: list[Any] = []
         for each in table:  # each may be made of those before it
-            self._shared.append(self._readers[each[0]](each))
+            self.shared.append(self.read(each))
+
+    def read(self, form: Form) -> Any:
+        """What a form stands for that is no plain value itself."""
+        number: int = form[0]
+        return _READERS[number](form, self)
 
     def ordered(self, forms: Sequence[Form], first: int) -> tuple[Any, ...]:
         """Rules, limits or invariants, the first of which has this order."""
-        found: list[Any] = [self._readers[form[0]](form) for form in forms]
+        found: list[Any] = [*map(self.read, forms)]
         for order, each in enumerate(found, first):
             object.__setattr__(each, "order", order)
         return tuple(found)
 
-    def _all(self, form: Form) -> list[Any]:
-        readers = self._readers
-        return [readers[each[0]](each) if type(each) is list else each for each in form[1:]]
 
-    def _object_reader(self, kind: Class) -> _Read:
-        """What makes the objects of a class.
+def _all(form: Form, reader: PartReader) -> list[Any]:
+    return [_READERS[each[0]](each, reader) if type(each) is list else each for each in form[1:]]
 
-        They are made without their constructor, which is slow for what cannot be changed; nothing here depends on one.
-        """
-        make, source, readers = object.__new__, self._source, self._readers
-        setters: list[Callable[[Any, Any], None]] = [getattr(kind, name).__set__ for name in _fields(kind)]
-        set_span: Callable[[Any, Any], None] | None = kind.span.__set__ if hasattr(kind, "span") else None
 
-        def read(form: Form) -> Any:
-            made = make(kind)
-            coming = iter(form)
-            next(coming)
-            if set_span is not None:
-                start, end = next(coming), next(coming)
-                set_span(made, None if start < 0 else Span(source, start, end))
-            for put, each in zip(setters, coming, strict=True):
-                put(made, readers[each[0]](each) if type(each) is list else each)
-            return made
+# ---------------------------------------------------------------- objects
+#
+# They are made without their constructor, which is slow for what cannot be changed; nothing here depends on one. The
+# few forms that nearly all objects have are written out, which takes half the time of a loop.
 
-        return read
+_Put = Callable[[Any, Any], None]
+_make: Final = object.__new__
+
+
+def _object_reader(kind: Class) -> _Read:
+    puts: list[_Put] = [getattr(kind, name).__set__ for name in _fields(kind)]
+    if not hasattr(kind, "span"):
+        return _plain_reader(kind, puts)
+    spanned = {1: _reader_of_one, 2: _reader_of_two, 3: _reader_of_three}.get(len(puts), _reader_of_many)
+    return spanned(kind, puts, kind.span.__set__)
+
+
+def _span(start: int, end: int, reader: PartReader) -> Span | None:
+    return None if start < 0 else Span(reader.source, start, end)
+
+
+def _plain_reader(kind: Class, puts: Sequence[_Put]) -> _Read:
+    def read(form: Form, reader: PartReader) -> Any:
+        made = _make(kind)
+        for put, each in zip(puts, _all(form, reader), strict=True):
+            put(made, each)
+        return made
+
+    return read
+
+
+def _reader_of_many(kind: Class, puts: Sequence[_Put], put_span: _Put) -> _Read:
+    def read(form: Form, reader: PartReader) -> Any:
+        made = _make(kind)
+        *values, start, end = _all(form, reader)
+        for put, each in zip(puts, values, strict=True):
+            put(made, each)
+        put_span(made, _span(start, end, reader))
+        return made
+
+    return read
+
+
+def _reader_of_one(kind: Class, puts: Sequence[_Put], put_span: _Put) -> _Read:
+    (put,) = puts
+
+    def read(form: Form, reader: PartReader) -> Any:
+        made = _make(kind)
+        _, value, start, end = form
+        put(made, _READERS[value[0]](value, reader) if type(value) is list else value)
+        put_span(made, _span(start, end, reader))
+        return made
+
+    return read
+
+
+def _reader_of_two(kind: Class, puts: Sequence[_Put], put_span: _Put) -> _Read:
+    put, put_other = puts
+
+    def read(form: Form, reader: PartReader) -> Any:
+        made = _make(kind)
+        _, value, other, start, end = form
+        put(made, _READERS[value[0]](value, reader) if type(value) is list else value)
+        put_other(made, _READERS[other[0]](other, reader) if type(other) is list else other)
+        put_span(made, _span(start, end, reader))
+        return made
+
+    return read
+
+
+def _reader_of_three(kind: Class, puts: Sequence[_Put], put_span: _Put) -> _Read:
+    put, put_other, put_third = puts
+
+    def read(form: Form, reader: PartReader) -> Any:
+        made = _make(kind)
+        _, value, other, third, start, end = form
+        put(made, _READERS[value[0]](value, reader) if type(value) is list else value)
+        put_other(made, _READERS[other[0]](other, reader) if type(other) is list else other)
+        put_third(made, _READERS[third[0]](third, reader) if type(third) is list else third)
+        put_span(made, _span(start, end, reader))
+        return made
+
+    return read
+
+
+_OTHERS: Final[dict[int, _Read]] = {
+    _TUPLE: lambda form, reader: tuple(_all(form, reader)),
+    _SHARED: lambda form, reader: reader.shared[form[1]],
+    _DECIMAL: lambda form, _: Decimal(form[1]),
+    _BYTES: lambda form, _: bytes.fromhex(form[1]),
+    _SET: lambda form, reader: frozenset(_all(form, reader)),
+    _NETWORKS: lambda form, _: read_networks(form[1], form[2]),
+}
+_READERS: Final[list[_Read]] = [*map(_object_reader, _CLASSES), *(_OTHERS[number] for number in sorted(_OTHERS))]
+
+
+# ---------------------------------------------------------------- networks
 
 
 def write_networks(networks: NetworkSet) -> tuple[str, str]:
@@ -159,4 +235,4 @@ def read_networks(version4: str, version6: str) -> NetworkSet:
 
 def _breaks(text: str, length: int) -> tuple[bytes, ...]:
     packed = bytes.fromhex(text)
-    return tuple([packed[start : start + length] for start in range(0, len(packed), length)])
+    return struct.unpack(f"{length}s" * (len(packed) // length), packed)

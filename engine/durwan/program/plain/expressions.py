@@ -17,9 +17,9 @@ from durwan.program.plain.form import PlainProgramError, items, name
 from durwan.program.plain.operands import RESULTS
 from durwan.program.plain.type_forms import LITERALS, MEMBERS, SIMPLE, kind_of, read_networks
 
-# An expression with all its lets written out is never deeper nor larger, as the evaluators may rely on. The compiler's
-# own bounds are lower, but count what is written.
-DEEPEST: Final = 300
+# An expression with all its lets written out is never deeper nor larger, on which evaluators may rely. The compiler's
+# own bounds are lower, but count what is written: `is unknown` is a single step there, and two nodes here.
+DEEPEST: Final = 280
 LARGEST: Final = 1_000_000
 
 Kinded = tuple[Expression, str]
@@ -142,7 +142,8 @@ class ExpressionReader:
         if found is None:
             raise PlainProgramError(f"the let `{plain[1]}` is not declared before it is used")
         node, kind, deep, size = found
-        self._grow(depth + deep, size)
+        # Written out, the let's expression stands where the reference does.
+        self._grow(depth + deep - 1, size)
         return (node if span is None else replace(node, span=span)), kind
 
     def _set(self, plain: list[Any], _depth: int, span: Span | None) -> Kinded:
