@@ -27,6 +27,7 @@ FILES = 100
 ROOT = Path(__file__).parents[2]
 HEAVY = ("lark", "pydantic", "yaml", "logging")
 """What `import durwan`, and a gateway that loads a bundle, must not load."""
+_MOST_BYTES = 1 << 30
 Cost = dict[str, float]
 _kept: list[object] = []
 """What a step made, so that taking it apart again is not measured."""
@@ -148,11 +149,14 @@ def write_bundle(size: int, directory: Path, cost: Cost) -> None:
 
 
 def load_bundle(_size: int, directory: Path, cost: Cost) -> None:
-    """Loads a bundle into an engine, which was imported before."""
+    """Reads a bundle, of whatever size, into an engine; both were imported before."""
     from durwan import Engine
+    from durwan.runtime.bundle import read_bundle, read_bundle_file
 
     with clocked(cost):
-        _kept.append(Engine.load(directory / "w8.bundle"))
+        content = read_bundle_file(directory / "w8.bundle", _MOST_BYTES)
+        bundle = read_bundle(content, trust=None, now_ms=0, most_bytes=_MOST_BYTES)
+        _kept.append(Engine(lambda: bundle.compiled))
     _require_light()
 
 

@@ -7,15 +7,13 @@ diagnostic.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Generator
-from contextlib import contextmanager
 from threading import Lock
 
 from durwan.compilation import Compilation, compile_policy
 from durwan.language.memory import Memory
 from durwan.language.policy_set import PolicySet
 from durwan.language.stored.store import Store
+from durwan.runtime.garbage import without_collecting
 
 
 class Compiler:
@@ -28,19 +26,7 @@ class Compiler:
 
     def compile(self, policy_set: PolicySet) -> Compilation:
         """Compiles a policy set: see `compile_policy`."""
-        with self._lock, _no_collection():
+        with self._lock, without_collecting():
             compilation = compile_policy(policy_set, self._memory)
             self._memory.store()
             return compilation
-
-
-@contextmanager
-def _no_collection() -> Generator[None]:
-    """Without the garbage collector, which would look again and again through all that a compilation builds."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

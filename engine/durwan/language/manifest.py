@@ -36,8 +36,9 @@ _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
 class Limits(TextLimits):
     """The limits of size (language page, section 11): each has its own error.
 
-    `file_bytes` of a policy or YAML file, `set_bytes` of all files together, `rules` in the set, `nesting` levels of an
-    expression, `list_entries` in one list file, `string_bytes` of a string.
+    `file_bytes` of a policy or YAML file, `set_bytes` of all files together, `rules` in the set, `list_entries` in one
+    list file, `string_bytes` of a string; `nesting` levels of an expression, at most as many as every stage can take
+    without exhausting the interpreter's stack, whoever called it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -45,7 +46,7 @@ class Limits(TextLimits):
     file_bytes: Annotated[int, Field(strict=True, ge=1, le=FILE_CEILING)] = 1 << 20
     set_bytes: Annotated[int, Field(strict=True, ge=1, le=SET_CEILING)] = 64 << 20
     rules: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 100_000
-    nesting: Annotated[int, Field(strict=True, ge=1, le=256)] = 64
+    nesting: Annotated[int, Field(strict=True, ge=1, le=128)] = 64
     list_entries: Annotated[int, Field(strict=True, ge=1, le=10_000_000)] = 1_000_000
     string_bytes: Annotated[int, Field(strict=True, ge=1, le=1 << 20)] = 64 << 10
 

@@ -7,9 +7,7 @@ durably, once the policy has passed its self-tests and just before it decides.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -23,6 +21,7 @@ from durwan.runtime.bundle_format import MAGIC, BundleError, Container, members_
 from durwan.runtime.bundle_manifest import Manifest, read_manifest
 from durwan.runtime.bundle_state import Accepted, check_follows, remember
 from durwan.runtime.bundle_trust import Trust, check_signatures
+from durwan.runtime.garbage import without_collecting
 from durwan.runtime.policy import Compiled, SelfTest
 from durwan.runtime.strict_json import JsonTextError, read_json
 
@@ -142,7 +141,7 @@ def _check_expected(manifest: Manifest, trust: Trust | None, now_ms: int) -> Non
 
 def _read_members(container: Container, manifest: Manifest) -> Compiled:
     members = members_of(container, manifest.members)
-    with _without_collecting():
+    with without_collecting():
         program = _read(members, "program.json", read_program, deepest=DEEPEST + _AROUND_EXPRESSIONS)
         if program.name != manifest.name:
             raise BundleError("the program of the bundle has another name than its manifest")
@@ -187,18 +186,6 @@ def _object(plain: Any, what: str) -> dict[str, Any]:
         raise BundleError(f"{what} in the bundle is no object")
     found: dict[str, Any] = plain
     return found
-
-
-@contextmanager
-def _without_collecting() -> Generator[None]:
-    """A program is made of millions of objects, none of which is garbage: looking for some would double the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 __all__ = ["MOST_BYTES", "Bundle", "BundleError", "Trust", "accept", "is_bundle", "read_bundle", "read_bundle_file"]

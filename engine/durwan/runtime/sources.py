@@ -210,7 +210,7 @@ class BundleFile:
         most_bytes: how large the file may be.
     """
 
-    def __init__(  # noqa: PLR0913 - each is named by whoever gives it
+    def __init__(
         self,
         path: str | os.PathLike[str],
         *,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from durwan import CacheLimits, Engine, StaticKeys
 from durwan.backends.bytecode import Evaluator, addresses, stretches
 from durwan.backends.bytecode.addresses import AddressTable
 from durwan.backends.bytecode.index import index_of
@@ -17,7 +18,6 @@ from durwan.model.address import NetworkSet, parse_address, parse_network
 from durwan.model.decision import NEVER, Deadlines, Outcome
 from durwan.program import nodes
 from durwan.program.program import Body
-from durwan.runtime.engine import Engine
 
 NOW = 1_772_442_000_000
 
@@ -178,3 +178,23 @@ def test_what_cannot_be_written_is_left_to_the_reference_once_and_for_all() -> N
         decision = evaluator.decide_carefully({"action": "a"})
         assert decision.allowed
         assert evaluator.left_to_reference == index + 1
+
+
+class Text(str):
+    """A text of a class of its own."""
+
+    __slots__ = ()
+
+
+def test_a_key_id_of_another_class_names_no_key() -> None:
+    """Only plain text is an id, for keys kept in a dict, too: not the first time, and not in any later function."""
+    policy = 'actions { a }\nallow r on a when key.environment == "production"\n'
+    keys = StaticKeys({"desk-7": {"environment": "production"}})
+    for first in ("desk-7", {"environment": "production"}):
+        for cache in (None, CacheLimits(trial=0)):
+            engine = Engine.from_sources({"a.policy": policy}, keys=keys, clock=lambda: NOW, cache=cache)
+            for _ in range(2):
+                assert engine.decide({"action": "a", "key": first}).allowed
+            for _ in range(50):
+                assert engine.decide({"action": "a", "key": Text("desk-7")}).code == "no_rule_allows"
+                assert engine.decide({"action": "a", "key": "desk-7"}).allowed

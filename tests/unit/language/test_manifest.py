@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from durwan import Engine
 from durwan.diagnostics import Diagnostic
 from durwan.language.manifest import Limits, Manifest, read_manifest
 from durwan.language.policy_set import read_directory, read_mapping
@@ -83,7 +84,7 @@ must_pass: [a case, "another: case"]
         ("limits: {rules: 0}", ("P0522", "`limits.rules` must be at least 1", None, "0")),
         ("limits: {rules: -1}", ("P0522", "`limits.rules` must be at least 1", None, "-1")),
         ("limits: {rules: 1000001}", ("P0522", "`limits.rules` must be at most 1000000", None, "1000001")),
-        ("limits: {nesting: 257}", ("P0522", "`limits.nesting` must be at most 256", None, "257")),
+        ("limits: {nesting: 129}", ("P0522", "`limits.nesting` must be at most 128", None, "129")),
         (f"limits: {{file_bytes: {FILE_CEILING + 1}}}",
          ("P0522", f"`limits.file_bytes` must be at most {FILE_CEILING}", None, str(FILE_CEILING + 1))),
         ('limits: {rules: "5"}', ("P0522", "`limits.rules` must be a whole number", None, '"5"')),
@@ -161,3 +162,20 @@ def test_the_reference_policy_set_has_a_good_manifest() -> None:
     assert diagnostics == []
     assert manifest.name == "exchange-gateway"
     assert manifest.limits.rules == 500
+
+
+def test_the_deepest_nesting_that_a_manifest_allows_compiles_and_decides() -> None:
+    """From a stack that is used already, as a gateway's is: nothing on the way recurses too deep."""
+    condition = 'client.country == "A"'
+    for level in range(126):
+        condition = f'({condition} {"and" if level % 2 else "or"} client.country == "B{level}")'
+    texts = {"policy.yaml": "limits: {nesting: 128}\n", "a.policy": f"actions {{ a }}\nallow r on a when {condition}\n"}
+
+    def decide(frames: int) -> bool:
+        if frames:
+            return decide(frames - 1)
+        engine = Engine.from_sources(texts)
+        request = {"action": "a", "client": {"country": "A"}}
+        return engine.decide(request).allowed is engine.explain(request).decision.allowed
+
+    assert decide(200)

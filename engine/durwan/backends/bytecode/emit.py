@@ -205,8 +205,7 @@ def load(tree: ast.FunctionDef, title: str, bound: Mapping[str, Any]) -> Callabl
 
     Its file name is unique and known to `linecache`, so that a traceback shows the generated line.
     """
-    verify(tree, bound)
-    _place(tree)
+    _check(_place(tree), bound)
     # Not in angle brackets: linecache asks no loader about those.
     filename = f"durwan generated {title} #{next(_numbers)}"
     module = ast.Module([tree], [])
@@ -225,15 +224,18 @@ def text_of(tree: ast.FunctionDef) -> str:
     return ast.unparse(tree)
 
 
-def _place(tree: ast.FunctionDef) -> None:
-    """Gives each statement, and all nodes in it, the number of the line on which it is printed.
+def _place(tree: ast.FunctionDef) -> list[ast.AST]:
+    """Gives each statement, and all nodes in it, the number of the line on which it is printed; returns the nodes.
 
     Trees share nodes, such as `True`. So ends are never set: an end left over from another place could lie before the
     line, and the compiler refuses such a node.
     """
+    placed: list[ast.AST] = []
     for line, statement in enumerate(_statements(tree), start=1):
         for node in _nodes_of(statement):
             node.lineno, node.col_offset = line, 0  # type: ignore[attr-defined]
+            placed.append(node)
+    return placed
 
 
 class _Listing:
@@ -300,7 +302,11 @@ def verify(tree: ast.FunctionDef, bound: Mapping[str, Any]) -> None:
     Raises:
         UnverifiedTreeError: where it is otherwise.
     """
-    for node in (node for statement in _statements(tree) for node in _nodes_of(statement)):
+    _check([node for statement in _statements(tree) for node in _nodes_of(statement)], bound)
+
+
+def _check(nodes: Sequence[ast.AST], bound: Mapping[str, Any]) -> None:
+    for node in nodes:
         if type(node) not in _ALLOWED:
             raise UnverifiedTreeError(f"{type(node).__name__} in generated code")
         if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and _callable(node.func.id, bound)):

@@ -206,11 +206,13 @@ class Frame:
             found = emit.bind(slot, emit.call("find_key", emit.name("x")))
             return ast.IfExp(is_id, found, emit.call("unsettled")), state | {slot}
         given = emit.bind(slot, self.context_as_given(context))
-        opener = "open_key" if context == "key" else "open_context"
-        if self.strict and context == "key":
-            opener = "find_key"
+        opener = "open_key" if context == "key" and not self.strict else "open_context"
         plain = emit.compare(emit.call("type", given), "is", emit.name("dict"))
         opened = emit.bind(slot, emit.call(opener, emit.name(slot)))
+        if self.strict and context == "key":
+            # The lookup may be a dict's own, which would also take a text that only claims to be equal.
+            is_id = emit.compare(emit.call("type", emit.name(slot)), "is", emit.name("str"))
+            opened = ast.IfExp(is_id, emit.bind(slot, emit.call("find_key", emit.name(slot))), opened)
         return ast.IfExp(plain, emit.name(slot), opened), state | {slot}
 
     def raw(self, path: str, state: State) -> tuple[ast.expr, State]:

@@ -12,9 +12,11 @@ from durwan.backends.bytecode.actions import ActionWriter, Answers, Decide
 from durwan.backends.bytecode.frame import Frame, Shared
 from durwan.backends.bytecode.index import Index, Key, index_of
 from durwan.backends.bytecode.states import NOTHING_READ
-from durwan.model.decision import Deadlines, Decision, Outcome
+from durwan.model.decision import NEVER, Deadlines, Decision, Outcome
 from durwan.program.program import Rule
 
+# So many rules are compiled at once where a value is unknown and any of them may matter.
+_PIECE = 256
 # So many functions an index keeps for values that were asked for; past it, it begins anew.
 _REMEMBERED = 65_536
 
@@ -96,14 +98,7 @@ class Functions:
             rules = sorted([*own, *found, *index.others], key=lambda rule: rule.order)
             return self._from_template(rules, title, strict=strict)
 
-        unknown: list[Decide] = []
-
-        def of_unknown(request: Mapping[str, Any], now: int) -> Decision:
-            if not unknown:
-                rules = sorted([*own, *index.of_any_value()], key=lambda rule: rule.order)
-                unknown.append(self._straight(rules, title, strict=False))
-            return unknown[0](request, now)
-
+        of_unknown = self._of_unknown(sorted([*own, *index.of_any_value()], key=lambda rule: rule.order), title)
         frame = Frame(self.shared, template=False, strict=strict)
         _, read, _ = frame.attribute(index.attribute.path, index.attribute.type, NOTHING_READ)
         frame.bound |= {"of_unknown": of_unknown, "entries": ByValue(index, of), "c": None}
@@ -116,6 +111,30 @@ class Functions:
             ast.Return(emit.call("c", request, now)),
         ]
         return emit.load(emit.function_tree(["request", "now"], body), title, frame.bound | frame.constants.bound())
+
+    def _of_unknown(self, rules: Sequence[Rule], title: str) -> Decide:
+        """What decides where the indexed value is unknown: by all rules, which may be very many.
+
+        One who leaves a value out must not have a hundred thousand rules compiled at once; nearly always a deny among
+        the first already cannot be ruled out. So denies are taken in pieces, each written when it is first needed.
+        """
+        denies = [rule for rule in rules if rule.effect == "deny"]
+        pieces: list[Sequence[Rule]] = [denies[start : start + _PIECE] for start in range(0, len(denies), _PIECE)]
+        pieces.append([rule for rule in rules if rule.effect != "deny"])
+        written: list[Decide] = []
+
+        def of_unknown(request: Mapping[str, Any], now: int) -> Decision:
+            earliest = NEVER
+            for number, piece in enumerate(pieces):
+                if number == len(written):
+                    written.append(self._straight(piece, title, strict=False))
+                decision = written[number](request, now)
+                earliest = min(earliest, NEVER if decision.valid_until is None else decision.valid_until)
+                if decision.rule is not None:
+                    break
+            return decision.outcome.until(earliest if earliest < NEVER else None)
+
+        return of_unknown
 
     # -------------------------------------------------------------------------------------------------- shadows
 
