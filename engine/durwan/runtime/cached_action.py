@@ -29,7 +29,7 @@ _LONGEST_REST: Final = _REST << 6
 _CHEAP: Final = 2_000
 # A cache that saves less than this part of a decision is not worth its memory.
 _LEAST_SAVING: Final = 0.1
-# Strict cache keys that may fail before they are made carefully; careful ones before the action is left alone.
+# Strict cache keys that may fail before they are made carefully; careful ones before the action is tried again.
 _STRICT_FAILURES: Final = 8
 _CAREFUL_FAILURES: Final = 1_024
 
@@ -41,8 +41,8 @@ class Owner(Protocol):
         """The function that answers the action from now on; None for the evaluator's own."""
         ...
 
-    def compare(self, kept: Decision, fresh: Decision) -> None:
-        """An entry that still holds was decided afresh."""
+    def agree(self, key: CacheKey, kept: Decision, fresh: Decision) -> bool:
+        """Whether an entry that still holds says what was decided afresh."""
         ...
 
 
@@ -74,17 +74,15 @@ class CachedAction:
         self._rest = _REST
         self._function: Any = None  # written by _write
         self._try_at = _TRY_AGAIN
+
+    def start(self) -> None:
+        """Answers the action from now on."""
         if not self._write():
             return
-        if limits.trial:
+        if self._limits.trial:
             self._try()
         else:
             self._answer_cached()
-
-    def take(self, entries: object) -> None:
-        """A new generation has begun: these are its entries of this action."""
-        if self._function is not None:
-            self._function.__globals__["entries"] = entries
 
     def failed(self) -> None:
         """A function of this action gave up on a request."""
@@ -96,8 +94,10 @@ class CachedAction:
             self._strict, self._failures = False, 0
             if self._write():
                 self._answer_cached()
-        elif self._failures >= _CAREFUL_FAILURES:
-            self.leave_alone()
+        elif self._failures >= _CAREFUL_FAILURES and self._limits.trial:
+            # Whoever sends what cannot be cached takes the cache from nobody to whom it is of use.
+            self._failures = 0
+            self._try()
 
     def leave_alone(self) -> None:
         """Answers the action as the evaluator does, for good."""
@@ -113,11 +113,12 @@ class CachedAction:
 
     def _write(self) -> bool:
         try:
-            self._function = self._evaluator.cached(self._action, self._fill, strict=self._strict, by_id=self._by_id)
+            function: Any = self._evaluator.cached(self._action, self._fill, strict=self._strict, by_id=self._by_id)
         except Exception:  # noqa: BLE001 - a defect of the generator must not stop decisions that need no cache
             self.leave_alone()
             return False
-        self.take(self._store.generation.of_action(self._action))
+        function.__globals__["entries"] = self._store.of_action(self._action)
+        self._function = function
         return True
 
     # ------------------------------------------------------------------------------------------------- filling
@@ -125,18 +126,18 @@ class CachedAction:
     def _fill(self, key: CacheKey, request: Any, now: int) -> Decision:
         """The decision for a request that has no entry, or one that no longer holds."""
         evaluator, store = self._evaluator, self._store
-        begun = store.begin(key)
-        left = evaluator.left_to_reference
+        begun, left = store.begin(), evaluator.left_to_reference
         decision = evaluator.decide_at(self._action, request, now)
         self.fills += 1
         if decision.unknowns or evaluator.left_to_reference != left:
             return decision
-        since, until = now, _until(decision)
-        kept = begun[0].of_action(self._action).get(key)
-        if kept is not None and kept[2] is not None and kept[0] <= now < _until(kept[2]):
-            self._owner.compare(kept[2], decision)
+        since, kept = now, store.of_action(self._action)[key]
+        if kept[2] is not None and kept[0] <= now < _until(kept[2]) and store.is_unchanged(begun):
+            if not self._owner.agree(key, kept[2], decision):
+                return decision
             since = kept[0]
-        store.store(self._action, key, (since, min(until, now + self._limits.recheck), decision), begun)
+        until = min(_until(decision), now + self._limits.recheck)
+        store.store(self._action, key, (since, until, decision), begun)
         if self.fills >= self._try_at and self._limits.trial and self.is_cached:
             self._try_at = self.fills + _TRY_AGAIN
             self._try()

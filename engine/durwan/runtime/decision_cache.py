@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from durwan.backends.bytecode import Decide, Evaluator
 from durwan.model.decision import Decision
 from durwan.model.request import PLAIN
 from durwan.runtime.cached_action import CachedAction
-from durwan.runtime.decision_store import CacheLimits, DecisionStore, Generation
+from durwan.runtime.decision_store import CacheKey, CacheLimits, DecisionStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +63,14 @@ class DecisionCache:
         self._by_id = by_id
         self._actions: dict[str, CachedAction] = {}
         self._alone: set[str] = set()
-        self._store = DecisionStore(limits, self._begun_anew)
+        self._store = DecisionStore(limits)
         self._rechecks = self._differences = 0
         evaluator.published = self._follow
 
     def decide_carefully(self, request: Any) -> Decision:
         """The decision for a request that no function of `functions` could decide."""
         action = request.get("action") if type(request) is PLAIN else None
-        if type(action) is str and action in self._evaluator.actions and action not in self._alone:
+        if self._is_cacheable(action):
             known = self._actions.get(action)
             if known is not None:
                 known.failed()
@@ -78,12 +78,18 @@ class DecisionCache:
                 self.prepare([action])
         return self._evaluator.decide_carefully(request)
 
+    def _is_cacheable(self, action: object) -> TypeGuard[str]:
+        """Whether it is an action that is cached, or may come to be."""
+        known = type(action) is str and action in self._evaluator.actions
+        return known and action not in self._alone and not self._differences
+
     def prepare(self, actions: Iterable[str]) -> None:
         """Writes what looks up the decisions of these declared actions."""
         for action in tuple(actions):
-            self._actions[action] = CachedAction(
-                self, self._evaluator, self._store, action, self._limits, by_id=self._by_id
-            )
+            begun = CachedAction(self, self._evaluator, self._store, action, self._limits, by_id=self._by_id)
+            # Of two threads that come to this at once, one begins.
+            if self._actions.setdefault(action, begun) is begun:
+                begun.start()
 
     def forget(self, ids: Collection[str] | None) -> None:
         """What these ids of keys stand for has changed, or what all of them do (None): nothing decided before stays.
@@ -94,10 +100,10 @@ class DecisionCache:
 
     def info(self) -> CacheInfo:
         """How the cache fares."""
-        generation, actions = self._store.generation, list(self._actions.items())
+        actions = list(self._actions.items())
         return CacheInfo(
-            entries=generation.count,
-            bytes=generation.bytes,
+            entries=self._store.count,
+            bytes=self._store.bytes,
             fills=sum(cached.fills for _, cached in actions),
             generations=self._store.generations,
             rechecks=self._rechecks,
@@ -110,7 +116,8 @@ class DecisionCache:
     def answer_by(self, action: str, function: Decide | None) -> None:
         """The function that answers an action from now on; None for the evaluator's own, whichever that is."""
         if function is not None:
-            self.functions[action] = function
+            if action not in self._alone:
+                self.functions[action] = function
             return
         self._alone.add(action)
         own = self._evaluator.functions.get(action)
@@ -119,20 +126,18 @@ class DecisionCache:
         else:
             self.functions[action] = own
 
-    def compare(self, kept: Decision, fresh: Decision) -> None:
+    def agree(self, key: CacheKey, kept: Decision, fresh: Decision) -> bool:
         """Compares an entry that still holds with what is decided afresh; a difference ends the use of the cache."""
         self._rechecks += 1
         if kept.outcome is fresh.outcome or kept.outcome == fresh.outcome:
-            return
-        self._differences += 1
-        self._store.close()
-        for cached in list(self._actions.values()):
-            cached.leave_alone()
+            return True
+        if self._store.suspect(key):
+            self._differences += 1
+            self._store.close()
+            for cached in list(self._actions.values()):
+                cached.leave_alone()
+        return False
 
     def _follow(self, action: str, function: Decide) -> None:
         if action in self._alone:
             self.functions[action] = function
-
-    def _begun_anew(self, generation: Generation) -> None:
-        for action, cached in list(self._actions.items()):
-            cached.take(generation.of_action(action))

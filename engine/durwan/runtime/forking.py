@@ -23,10 +23,11 @@ def renew_lock_after_fork(holder: LockHolder) -> None:
     _HOLDERS.add(holder)
 
 
-def _renew_locks() -> None:
+def renew_locks() -> None:
+    """Has all holders take new locks, now."""
     for holder in list(_HOLDERS):
         holder.renew_lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
+    os.register_at_fork(after_in_child=renew_locks)

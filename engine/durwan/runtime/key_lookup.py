@@ -13,6 +13,7 @@ from durwan.model import types
 from durwan.model.request import KeyLookup
 from durwan.model.schema import Schema
 from durwan.model.values import StringSet, read_value, reader
+from durwan.runtime.forking import renew_locks
 
 _Reader = Callable[[object], object]
 
@@ -119,6 +120,8 @@ _LIVING: Final[WeakValueDictionary[int, PreparedKeys]] = WeakValueDictionary()
 
 
 def _after_fork() -> None:
+    # Those who are told take locks of their own.
+    renew_locks()
     for keys in tuple(_LIVING.values()):
         keys.start_anew()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -183,3 +184,26 @@ def test_a_missing_value_does_not_have_all_rules_compiled(monkeypatch: pytest.Mo
         assert engine._policy.evaluator.left_to_reference == 0  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         # Besides the pieces, the functions of a value that no rule names are written: those for `anybody`.
         assert sum(written) <= most + 8
+
+
+def test_threads_that_write_the_same_piece_skip_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many threads that are the first to miss a value all meet the deny in the last piece."""
+    monkeypatch.setattr(functions, "_PIECE", 4)
+    text = family('client.country == "GB" and key.id == "k{n}"', 12, "deny")
+    text += 'deny last on a when client.country == "FR" and key.id == "z"\n'
+    for _ in range(10):
+        engine = Engine.from_sources({"a.policy": VOCABULARY + text + ANYBODY}, clock=lambda: NOW, cache=None)
+        engine.decide({"action": "a", "key": {"id": "k1"}, "client": {"country": "GB"}, "now": NOW})
+        ready = threading.Barrier(4)
+        rules: list[str | None] = []
+
+        def decide(engine: Engine = engine, ready: threading.Barrier = ready, rules: Any = rules) -> None:
+            ready.wait()
+            rules.extend(engine.decide({"action": "a", "client": {"country": "FR"}, "now": NOW}).rule for _ in range(3))
+
+        threads = [threading.Thread(target=decide) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(rules) == {"last"}

@@ -121,18 +121,18 @@ class Functions:
         denies = [rule for rule in rules if rule.effect == "deny"]
         pieces: list[Sequence[Rule]] = [denies[start : start + _PIECE] for start in range(0, len(denies), _PIECE)]
         pieces.append([rule for rule in rules if rule.effect != "deny"])
-        written: list[Decide] = []
+        written: dict[int, Decide] = {}  # by number: two threads may write the same piece at once
 
         def of_unknown(request: Mapping[str, Any], now: int) -> Decision:
-            earliest = NEVER
-            for number, piece in enumerate(pieces):
-                if number == len(written):
-                    written.append(self._straight(piece, title, strict=False))
+            earliest, number = NEVER, 0
+            while True:
+                if number not in written:
+                    written[number] = self._straight(pieces[number], title, strict=False)
                 decision = written[number](request, now)
                 earliest = min(earliest, NEVER if decision.valid_until is None else decision.valid_until)
-                if decision.rule is not None:
-                    break
-            return decision.outcome.until(earliest if earliest < NEVER else None)
+                number += 1
+                if decision.rule is not None or number == len(pieces):
+                    return decision.outcome.until(earliest if earliest < NEVER else None)
 
         return of_unknown
 
