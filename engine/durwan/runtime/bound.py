@@ -17,7 +17,7 @@ from durwan.backends.bytecode import Decide, Evaluator
 from durwan.backends.bytecode.bound_actions import BoundActions, Possibility
 from durwan.model.decision import Decision
 from durwan.model.request import PLAIN
-from durwan.runtime.forking import renew_lock_after_fork
+from durwan.runtime.forking import start_anew_after_fork
 
 
 class Deciding(Protocol):
@@ -132,7 +132,7 @@ class Bindings:
     def __init__(self) -> None:
         self._by_key: dict[str | None, WeakSet[BoundEngine]] = {}
         self._lock = Lock()
-        renew_lock_after_fork(self)
+        start_anew_after_fork(self)
 
     def add(self, bound: BoundEngine) -> None:
         """One more."""
@@ -150,6 +150,7 @@ class Bindings:
         for each in bound:
             each.renew()
 
-    def renew_lock(self) -> None:
-        """Takes a new lock, in a child process after a fork."""
+    def start_anew(self) -> None:
+        """Takes a new lock and renews all, in a child process after a fork."""
         self._lock = Lock()
+        self.renew()

@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 from durwan.backends.bytecode.cache_key import Entries
 from durwan.model.address import NetworkSet
 from durwan.model.decision import Decision
-from durwan.runtime.forking import renew_lock_after_fork
+from durwan.runtime.forking import start_anew_after_fork
 
 CacheKey = tuple[Any, ...]
 # What an entry takes besides its cache key: its tuple, two instants, its places in the dict and in its key's list.
@@ -84,7 +84,7 @@ class DecisionStore:
         self._closed = False
         # A signal's handler may change keys while its thread is storing: so a thread may take it twice.
         self._lock = threading.RLock()
-        renew_lock_after_fork(self)
+        start_anew_after_fork(self)
 
     def of_action(self, action: str) -> Entries:
         """Where the entries of an action are, for as long as there is this store."""
@@ -178,9 +178,10 @@ class DecisionStore:
         self.count = self.bytes = 0
         self.generations += 1
 
-    def renew_lock(self) -> None:
-        """Takes a new lock, in a child process after a fork."""
+    def start_anew(self) -> None:
+        """Takes a new lock and drops everything, in a child process after a fork."""
         self._lock = threading.RLock()
+        self.forget(None)
 
 
 def _size(key: CacheKey) -> int:

@@ -1,4 +1,8 @@
-"""Locks after a fork: a thread that held one in the parent is not there in the child to give it back."""
+"""After a fork: what has a lock, or remembers what another thread may have been changing, starts anew in the child.
+
+A thread that held a lock in the parent is not there in the child to give it back; one that was changing a key is not
+there to say so.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +11,27 @@ from typing import Final, Protocol
 from weakref import WeakSet
 
 
-class LockHolder(Protocol):
-    """What has a lock of its own."""
+class Starting(Protocol):
+    """What can start anew."""
 
-    def renew_lock(self) -> None:
-        """Takes a new lock."""
+    def start_anew(self) -> None:
+        """Takes a new lock, and forgets what it remembers."""
         ...
 
 
-_HOLDERS: Final[WeakSet[LockHolder]] = WeakSet()
+_LIVING: Final[WeakSet[Starting]] = WeakSet()
 
 
-def renew_lock_after_fork(holder: LockHolder) -> None:
-    """Has the holder take a new lock in every child process, for as long as it exists."""
-    _HOLDERS.add(holder)
+def start_anew_after_fork(each: Starting) -> None:
+    """Has it start anew in every child process, for as long as it exists."""
+    _LIVING.add(each)
 
 
-def renew_locks() -> None:
-    """Has all holders take new locks, now."""
-    for holder in list(_HOLDERS):
-        holder.renew_lock()
+def start_all_anew() -> None:
+    """Has all of them start anew, now."""
+    for each in list(_LIVING):
+        each.start_anew()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=renew_locks)
+    os.register_at_fork(after_in_child=start_all_anew)

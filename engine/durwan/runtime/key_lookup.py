@@ -13,7 +13,7 @@ from durwan.model import types
 from durwan.model.request import KeyLookup
 from durwan.model.schema import Schema
 from durwan.model.values import StringSet, read_value, reader
-from durwan.runtime.forking import renew_locks
+from durwan.runtime.forking import start_all_anew
 
 _Reader = Callable[[object], object]
 
@@ -121,7 +121,7 @@ _LIVING: Final[WeakValueDictionary[int, PreparedKeys]] = WeakValueDictionary()
 
 def _after_fork() -> None:
     # Those who are told take locks of their own.
-    renew_locks()
+    start_all_anew()
     for keys in tuple(_LIVING.values()):
         keys.start_anew()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from durwan import Engine, KeyTable, StaticKeys
+from durwan.credentials.keys import fixed_record
 from tests.unit.runtime.test_engine import NOW, POLICY, TRADER
 
 FIXED: dict[str, Any] = {"key": "desk-7", "client": {"ip": "203.0.113.9"}}
@@ -221,3 +223,17 @@ def test_changes_and_decisions_from_many_threads() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_process_decides_by_nothing_that_was_prepared(engine: Engine, keys: KeyTable) -> None:
+    """A key that was being changed when the process forked is in the child as the table has it there."""
+    bound = engine.bind(**FIXED)
+    for _ in range(3):
+        assert bound.decide(ORDER).allowed
+    # As if the thread that revokes had not come to tell of it when the fork fell.
+    keys._keys["desk-7"] = fixed_record({**TRADER, "scopes": []})  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    child = os.fork()
+    if child == 0:
+        os._exit(int(bound.decide(ORDER).allowed) + 2 * int(engine.decide({**ORDER, **FIXED}).allowed))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
