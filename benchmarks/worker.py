@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from typing import TypeAlias
 
-    from benchmarks.workloads.workload import Contender, Contenders, Decide, Decider, Request, Workload
+    from benchmarks.workloads.workload import Contender, Contenders, Decider, Request, Workload
 
     Pass: TypeAlias = Callable[[Decider, Sequence[Any]], float]
     """Decides requests one after the other, and returns nanoseconds a decision."""
@@ -170,28 +170,30 @@ class Runner:
         return [*self._given, *self._given][start : start + count]
 
     def _round(self, own: Sequence[Any]) -> Sample:
-        hand_written, base = self._workload.hand_written, self._base
-        if self._contender.unseen:
-            unseen = next(self._unseen)
-            own, base = self._for_contender(unseen), self._for_hand_written(unseen)
-        before = _warm_pass(self._base_pass, hand_written, base)
-        if len(own) == len(base):  # so fast that it matters
+        before = self._hand_written_pass()
+        if self._contender.unseen or len(own) == len(self._base):  # so fast that it matters
             for _ in range(WARMING_PASSES):
-                self._pass(self._decide, self._for_contender(next(self._unseen)) if self._contender.unseen else own)
-        ns = self._pass(self._decide, own)
-        after = _warm_pass(self._base_pass, hand_written, base)
-        mean = (before + after) / 2
+                self._pass(self._decide, self._unseen_or(own))
+        ns = self._pass(self._decide, self._unseen_or(own))
+        mean = (before + self._hand_written_pass()) / 2
         return Sample(ns=ns, hand_written_ns=mean, ratio=ns / mean)
 
+    def _unseen_or(self, own: Sequence[Any]) -> Sequence[Any]:
+        return self._for_contender(next(self._unseen)) if self._contender.unseen else own
 
-def _warm_pass(a_pass: Pass, hand_written: Decide, requests: Sequence[Any]) -> float:
-    """The contender leaves its own data in the caches, and it takes passes until they hold the function's again.
+    def _hand_written_pass(self) -> float:
+        """The contender leaves its own data in the caches, and it takes passes until they hold the function's again.
 
-    The contender, which comes after the function, is given as many.
-    """
-    for _ in range(WARMING_PASSES):
-        a_pass(hand_written, requests)
-    return a_pass(hand_written, requests)
+        The contender, which comes after the function, is given as many. Where it is given addresses that nobody has
+        seen, so is the function: the borders about an address that came before are in the processor's caches.
+        """
+        decide = self._workload.hand_written
+        for _ in range(WARMING_PASSES):
+            self._base_pass(decide, self._unseen_base())
+        return self._base_pass(decide, self._unseen_base())
+
+    def _unseen_base(self) -> Sequence[Any]:
+        return self._for_hand_written(next(self._unseen)) if self._contender.unseen else self._base
 
 
 def _middle(samples: Sequence[Sample]) -> Sample:

@@ -33,6 +33,8 @@ EXACT = Context(prec=100)
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,64})?", re.ASCII)
+_SHORT_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?", re.ASCII)
+_ZERO = Decimal(0)
 _DECIMAL_BOUND = Decimal(10) ** 18
 _TIMESTAMP = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(?:\.([0-9]{1,64}))?"
@@ -92,6 +94,9 @@ def read_decimal(raw: object) -> Decimal | int | None:
         return number if -_DECIMAL_BOUND < number < _DECIMAL_BOUND else None
     if kind is str:
         text: str = raw  # type: ignore[assignment]
+        if _SHORT_DECIMAL.fullmatch(text):
+            # Nearly every number: within 18+18 digits as it stands.
+            return Decimal(text) or _ZERO
         if len(text) > _LONGEST_NUMBER or not _DECIMAL.fullmatch(text):
             return None
         return within_digits(Decimal(text))
