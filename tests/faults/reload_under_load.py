@@ -202,10 +202,15 @@ class Load:
 
 def run(folder: Path, reloads: int, *, kind: str, callers: int, broken_each: int = 10) -> Counts:
     """One engine under load; `kind` is bundles or directories, and one in `broken_each` changes is broken."""
-    logging.getLogger("durwan").setLevel(logging.CRITICAL)
+    logger = logging.getLogger("durwan")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     source = Bundles(folder) if kind == "bundles" else Directories(folder)
     load = Load(source, reloads, callers=callers, broken_each=broken_each)
-    return load.run(steady_seconds=1.0, pause_seconds=0.05)
+    try:
+        return load.run(steady_seconds=1.0, pause_seconds=0.05)
+    finally:
+        logger.setLevel(level)
 
 
 def run_both(reloads: int, broken_each: int = 10) -> dict[str, Counts]:

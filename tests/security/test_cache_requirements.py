@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -318,3 +319,27 @@ def test_a_flood_takes_the_cache_from_nobody_else(flood: str) -> None:
 
 # Floods by desk-7: the other tenant is another desk.
 OWN = {"one key, ever new attributes", "long texts", "many keys"}
+
+
+def test_nobody_chooses_what_cache_keys_hash_to() -> None:
+    """Numbers, which Python hashes to themselves, stand in cache keys times a seed, or as text."""
+    policy = """
+    actions { a }
+    context session { number : int  limit : int  amount : decimal  cap : decimal  lots : set of int }
+    allow r on a
+      when session.mfa_at < now and session.number == session.limit and session.amount < session.cap
+       and session.lots has session.number
+    """
+    engine = Engine.from_sources({"a.policy": policy}, cache=None)
+    evaluator = engine._policy.evaluator  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - it shows only inside
+    chosen = {"mfa_at": NOW, "number": 7, "limit": 2**61 - 1, "amount": 7, "cap": 1.5, "lots": [7, 2**61 + 6]}
+    keys: list[tuple[Any, ...]] = []
+
+    def fill(key: tuple[Any, ...], *_: Any) -> Any:
+        keys.append(key)
+
+    evaluator.cached("a", fill, strict=False, by_id=False)({"action": "a", "session": chosen}, NOW)
+    (key,) = keys
+    assert not [each for each in key if each in (NOW, 7, 2**61 - 1, 1.5) or isinstance(each, (Decimal, float))]
+    assert not [each for each in key if isinstance(each, frozenset)]
+    assert sum(type(each) is int and abs(each) >= 2**64 for each in key) == 4

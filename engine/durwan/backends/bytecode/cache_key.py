@@ -7,9 +7,9 @@
         return fill(t, request, now)
 
 The key is made only of what the rules of the action read (R16), each attribute in a position of its own, None where it
-is unknown. Values of different types never meet in a position (R15): it holds texts and whole numbers as they came, and
-what else the schema reads as a value; there is no text to escape and no delimiter to forge. Where the rules ask only on
-which side of the policy's own edges a value is, the position says just that (R20); see `reads.py` beside this file.
+is unknown. Values of different types never meet in a position (R15): it holds texts as they came, whole numbers times a
+seed, and what else the schema reads as a value; there is no text to escape and no delimiter to forge. Where the rules
+ask only on which side of the policy's own edges a value is, the position says just that (R20); see `reads.py`.
 
 A key that is named by its id stands in the cache key by its id: what the id stands for is watched by the key source's
 notices (R18). Like the functions that decide, this one has a strict form, which raises where something is absent, and a
@@ -19,6 +19,7 @@ careful form. In both, a request that holds anything but plain data raises and i
 from __future__ import annotations
 
 import ast
+import secrets
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -29,12 +30,16 @@ from durwan.backends.bytecode.frame import Frame, Shared, Unsettled
 from durwan.backends.bytecode.reads import Reads, Use
 from durwan.backends.bytecode.states import NOTHING_READ, State
 from durwan.model import types
+from durwan.model.address import NetworkSet
 from durwan.model.decision import Decision
+from durwan.model.types import INT64_MAX, INT64_MIN
 from durwan.model.values import reader
 
 # Decided at, holds until, decision.
 Entry = tuple[int, int, Decision | None]
 NO_ENTRY: Entry = (1, 0, None)
+# Another one in every process.
+_SEED = secrets.randbits(64) | 1 << 64
 # A text longer than this is not remembered with its side.
 _LONG = 256
 
@@ -140,32 +145,43 @@ class CacheKeyWriter:
             return ast.IfExp(known, again, emit.NONE)
         read: Callable[[object], Any] = reader(use.type)
         side = None if use.itself else side_of(use)
-        form, plain = again, self._is_plain(use.type, raw, again)
+        kept = _kept if side is None else side
+        reading = self._frame.helper("s", (use.type, kept), lambda: _then(read, kept))
+        otherwise = emit.call(reading, again)
         if side is not None:
             form = emit.item(self._frame.constants.bind(Sides(lambda value: side(read(value)))), again)
-        reading = self._frame.helper("s", (use.type, side), lambda: read if side is None else _then(read, side))
-        if plain is None:
-            return emit.call(reading, raw)
-        return ast.IfExp(plain, form, emit.call(reading, again))
-
-    @staticmethod
-    def _is_plain(declared: types.Type, raw: ast.expr, again: ast.expr) -> ast.expr | None:
-        def of(value: ast.expr, kind: str) -> ast.expr:
-            return emit.compare(emit.call("type", value), "is", emit.name(kind))
-
-        match declared:
+            whole = text = form
+        else:
+            # Whole numbers hash to themselves: whoever chooses them could choose many that meet in one place (R22).
+            whole, text = ast.BinOp(again, ast.Mult(), self._frame.constants.bind(_SEED)), again
+        match use.type:
             case types.String() | types.Scope() | types.Address():
-                return of(raw, "str")
+                return ast.IfExp(_is_of(raw, "str"), text, otherwise)
             case types.Int() | types.Number() | types.Time() | types.Duration():
-                return emit.either(of(raw, "int"), of(again, "str"))
-            case types.SetOf(types.String(None) | types.Scope()):
-                return of(raw, "StringSet")
+                return ast.IfExp(_is_of(raw, "int"), whole, ast.IfExp(_is_of(again, "str"), text, otherwise))
+            case types.SetOf(types.String(None) | types.Scope()) if side is None:
+                return ast.IfExp(_is_of(raw, "StringSet"), again, otherwise)
             case _:
-                return None
+                return emit.call(reading, raw)
 
 
-def _then(read: Callable[[object], Any], side: Callable[[Any], object]) -> Callable[[object], object]:
-    return lambda raw: side(read(raw))
+def _is_of(value: ast.expr, kind: str) -> ast.expr:
+    return emit.compare(emit.call("type", value), "is", emit.name(kind))
+
+
+def _then(read: Callable[[object], Any], kept: Callable[[Any], object]) -> Callable[[object], object]:
+    return lambda raw: kept(read(raw))
+
+
+def _kept(value: Any) -> object:
+    """What stands for a value that came in none of the plain forms; texts hash by a seed, bytes are nothing else."""
+    kind: type[Any] = type(value)
+    if value is None or kind is str or kind is NetworkSet:
+        return value
+    if kind is not frozenset:
+        return repr(value).encode()
+    members: list[Any] = sorted(value)
+    return value if all(type(member) is str for member in members) else repr(members).encode()
 
 
 class Sides(dict[Any, object]):
@@ -182,7 +198,7 @@ class Sides(dict[Any, object]):
 
     def __missing__(self, value: object) -> object:
         side = self._side(value)
-        if type(value) is not str or len(value) <= _LONG:
+        if len(value) <= _LONG if type(value) is str else type(value) is int and INT64_MIN <= value <= INT64_MAX:
             if len(self) >= self.BOUND:
                 self.clear()
             self[value] = side
