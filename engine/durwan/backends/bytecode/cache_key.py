@@ -173,15 +173,14 @@ def _then(read: Callable[[object], Any], kept: Callable[[Any], object]) -> Calla
     return lambda raw: kept(read(raw))
 
 
-def _kept(value: Any) -> object:
+def _kept(value: object) -> object:
     """What stands for a value that came in none of the plain forms; texts hash by a seed, bytes are nothing else."""
-    kind: type[Any] = type(value)
-    if value is None or kind is str or kind is NetworkSet:
+    if value is None or isinstance(value, (str, NetworkSet)):
         return value
-    if kind is not frozenset:
+    if not isinstance(value, frozenset):
         return repr(value).encode()
-    members: list[Any] = sorted(value)
-    return value if all(type(member) is str for member in members) else repr(members).encode()
+    members: list[Any] = sorted(value)  # pyright: ignore[reportUnknownArgumentType] - of one type, whichever
+    return frozenset(members) if all(type(member) is str for member in members) else repr(members).encode()
 
 
 class Sides(dict[Any, object]):
