@@ -1,6 +1,6 @@
 """One action in the decision cache: is it worth caching, and by which function is it answered?
 
-An action is *tried* at first: every other request is answered from the cache, the others are decided, and both are
+An action is *tried* at first: its requests are answered from the cache, every other one is decided beside, and both are
 timed. Then it is judged: *cached* if that pays; *left alone* for good if looking up costs as much as deciding, or if
 there is little to gain; else, where its requests just do not come again, left alone for a while and then tried again.
 A cached action is tried again after every so many misses.
@@ -18,8 +18,7 @@ from durwan.backends.bytecode import Decide, Evaluator
 from durwan.model.decision import NEVER, Decision
 from durwan.runtime.decision_store import CacheKey, CacheLimits, DecisionStore
 
-# So many times `CacheLimits.trial` requests are tried. The first half only fill the cache: and CPython needs some calls
-# until it runs a new function at its speed.
+# So many times `CacheLimits.trial` requests are tried. The first half only fill the cache.
 _TRIED: Final = 16
 # Misses after which a cached action is tried again, and decisions after which one that was left alone is.
 _TRY_AGAIN: Final = 8_192
@@ -44,6 +43,16 @@ class Owner(Protocol):
     def agree(self, key: CacheKey, kept: Decision, fresh: Decision) -> bool:
         """Whether an entry that still holds says what was decided afresh."""
         ...
+
+
+class _Trial:
+    """Nanoseconds of each decision, each answer that was found and each that was not; and how many were found."""
+
+    def __init__(self) -> None:
+        self.decided: list[int] = []
+        self.found: list[int] = []
+        self.missed: list[int] = []
+        self.hits = 0
 
 
 class CachedAction:
@@ -146,41 +155,49 @@ class CachedAction:
     # ------------------------------------------------------------------------------------------------- judging
 
     def _try(self) -> None:
-        """Learns what deciding costs, what an answer from the cache costs, and how often there is one."""
+        """Learns what deciding costs, what an answer from the cache and a miss cost, and how often there is which.
+
+        Every request is answered from the cache, so that it fills as it will; every other one is decided beside.
+        """
         function, decide_at = self._function, self._evaluator.decide_at
-        fresh: list[int] = []
-        hits: list[int] = []
+        trial = _Trial()
         left = self._limits.trial * _TRIED
         counted = left // 2
 
         def tried(request: Any, now: int) -> Decision:
             nonlocal left
             left -= 1
-            is_fresh, fills, start = left & 1, self.fills, perf_counter_ns()
-            decision: Decision = decide_at(self._action, request, now) if is_fresh else function(request, now)
-            cost = perf_counter_ns() - start
-            if left < counted and (is_fresh or self.fills == fills):
-                (fresh if is_fresh else hits).append(cost)
             if left <= 0:
-                self._judge(fresh, hits)
+                # Before the last one, not after it: it may have no key, and then raises.
+                self._judge(trial, trial.hits / counted)
+            if left & 1:
+                start = perf_counter_ns()
+                decide_at(self._action, request, now)
+                trial.decided.append(perf_counter_ns() - start)
+            fills, start = self.fills, perf_counter_ns()
+            decision: Decision = function(request, now)
+            cost = perf_counter_ns() - start
+            is_hit = self.fills == fills
+            trial.hits += is_hit and left < counted
+            if not left & 1:
+                (trial.found if is_hit else trial.missed).append(cost)
             return decision
 
         self._answer(tried, is_cached=True)
 
-    def _judge(self, fresh: list[int], hits: list[int]) -> None:
-        decided, found, rate = median(fresh or [1]), median(hits or [0]), len(hits) / (len(fresh) or 1)
-        if found > decided * (1 - _LEAST_SAVING):
+    def _judge(self, trial: _Trial, rate: float) -> None:
+        decided, found, missed = (_later(costs) for costs in (trial.decided, trial.found, trial.missed))
+        most = decided * (1 - _LEAST_SAVING)
+        if found > most:
             self.leave_alone()
-        # What is not found costs about two decisions: to look it up, to decide, to store.
-        elif rate * (decided - found) < (1 - rate) * decided + _LEAST_SAVING * decided:
-            # Counting how long it was left alone costs something, too.
-            if decided < _CHEAP:
-                self.leave_alone()
-            else:
-                self._pause()
-        else:
+        elif rate * found + (1 - rate) * max(missed, decided) <= most:
             self._rest = _REST
             self._answer_cached()
+        elif decided < _CHEAP:
+            # Counting how long it was left alone costs something, too.
+            self.leave_alone()
+        else:
+            self._pause()
 
     def _pause(self) -> None:
         """Leaves the action alone for a while, each time for longer."""
@@ -195,6 +212,11 @@ class CachedAction:
             return self._evaluator.decide_at(self._action, request, now)
 
         self._answer(paused, is_cached=False)
+
+
+def _later(costs: list[int]) -> float:
+    """The usual cost in the second half: CPython needs some calls until it runs a new function at its speed."""
+    return median(costs[len(costs) // 2 :] or [0])
 
 
 def _until(decision: Decision) -> int:
