@@ -145,7 +145,9 @@ class CacheKeyWriter:
             return ast.IfExp(known, again, emit.NONE)
         read: Callable[[object], Any] = reader(use.type)
         side = None if use.itself else side_of(use)
-        kept = _kept if side is None else side
+        # A set of texts is read to what may stand in a cache key as it is.
+        are_texts = isinstance(use.type, types.SetOf) and isinstance(use.type.element, (types.String, types.Scope))
+        kept = side if side is not None else _same if are_texts else _kept
         reading = self._frame.helper("s", (use.type, kept), lambda: _then(read, kept))
         otherwise = emit.call(reading, again)
         if side is not None:
@@ -180,7 +182,11 @@ def _kept(value: object) -> object:
     if not isinstance(value, frozenset):
         return repr(value).encode()
     members: list[Any] = sorted(value)  # pyright: ignore[reportUnknownArgumentType] - of one type, whichever
-    return frozenset(members) if all(type(member) is str for member in members) else repr(members).encode()
+    return repr(members).encode()
+
+
+def _same(value: object) -> object:
+    return value
 
 
 class Sides(dict[Any, object]):
