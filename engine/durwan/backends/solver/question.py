@@ -59,9 +59,7 @@ class Question:
         """What a program decides about an action."""
         return decisions(self.encodings[program], action)
 
-    def find(
-        self, action: str, wanted: Term, accept: Callable[[Request], _Accepted | None]
-    ) -> _Accepted | None:
+    def find(self, action: str, wanted: Term, accept: Callable[[Request], _Accepted | None]) -> _Accepted | None:
         """What `accept` makes of a request of which the formula is true; None if there is no such request.
 
         `accept` asks the reference evaluator: None says that the request is not what was wanted after all.
@@ -154,10 +152,10 @@ class _Search(Generic[_Accepted]):
         Raises:
             UndecidedError: it is wrong, and nothing says why.
         """
+        told = len(self._question.variables.facts)
         found = self._near() or self._read(model)
         if found is not None:
             return found
-        told = len(self._question.variables.facts)
         wrong = self._tell_pieces(model)
         found = self._elsewhere(model, wrong)
         if found is None and len(self._question.variables.facts) == told:
