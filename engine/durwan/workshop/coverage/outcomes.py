@@ -67,6 +67,6 @@ def _junction(operands: Iterable[frozenset[Outcome]], *, decisive: bool) -> froz
         found.add(decisive)
     if all((not decisive) in each for each in able):
         found.add(not decisive)
-    if any(None in each for each in able) and all(each != {decisive} for each in able):
+    if any(None in each for each in able) and not any(each == frozenset({decisive}) for each in able):
         found.add(None)
     return frozenset(found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from durwan.diagnostics import Source, Span
-from durwan.language.lint.program_walk import parts_of
+from durwan.language.lint.program_walk import owners_of, parts_of
 from durwan.language.syntax import LetDeclaration, Module
 from durwan.program import nodes
 from durwan.program.nodes import Expression
@@ -33,7 +33,7 @@ class Place:
 
 def bodies_of(program: Program) -> list[tuple[Rule | Limit, Place]]:
     """Every rule and limit, with its place."""
-    return [(each, _body_place(each)) for each in (*program.rules, *program.limits)]
+    return [(each, _body_place(each)) for each in owners_of(program)]
 
 
 def all_places(program: Program, modules: Iterable[Module]) -> list[Place]:

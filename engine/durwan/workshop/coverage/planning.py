@@ -161,4 +161,3 @@ def _declared(modules: Iterable[Module], kind: type[_Declaration]) -> dict[str, 
 
 def _place_of(target: Target) -> tuple[str, int, int]:
     return target.span.source.path, target.span.start, KINDS.index(target.kind)
-

@@ -115,3 +115,7 @@ class Coverage:
         for target in self.targets:
             files.setdefault(target.span.source.path, []).append(target)
         return {path: tuple(found) for path, found in files.items()}
+
+    def file_figures(self) -> dict[str, Figure]:
+        """How much of each such file was reached."""
+        return {path: figure_of(targets) for path, targets in self.by_file().items()}

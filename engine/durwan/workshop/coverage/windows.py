@@ -157,8 +157,8 @@ def _edges(span: WindowSpan, window: Window) -> Iterator[tuple[str, _Moments]]:
     """The edges of a span: the instants at which it begins, or ends, or the window of all of them."""
     match span:
         case WeeklySpan():
-            last = span.end == DAY or span.start >= span.end
-            days = frozenset((day + last) % 7 for day in span.days)
+            later = 1 if span.end == DAY or span.start >= span.end else 0
+            days = frozenset((day + later) % 7 for day in span.days)
             yield "begins", _moment(span, span.days, span.start)
             yield "ends", _moment(span, days, span.end % DAY)
         case CalendarSpan(name=name):
