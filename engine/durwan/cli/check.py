@@ -1,4 +1,4 @@
-"""`policy-check [check] [PATH]`: compile, lint, test; three lines on what was found."""
+"""`policy-check [check] [PATH]`: compile, lint, test; four lines on what was found."""
 
 from __future__ import annotations
 

@@ -120,10 +120,10 @@ class _Threshold:
 
     def _shifted_text(self, distance: Fraction) -> str:
         declared = type_of(self.right)
-        if self.constant is not None:
-            return _value_text(declared, self.constant + distance)
         if not distance:
             return text_of(self.right)
+        if self.constant is not None:
+            return f"`{_value_text(declared, self.constant + distance)}`"
         moved = types.Duration() if isinstance(declared, types.Time) else declared
         return f"{text_of(self.right)} {'plus' if distance > 0 else 'minus'} {_value_text(moved, abs(distance))}"
 

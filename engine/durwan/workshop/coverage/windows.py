@@ -85,7 +85,7 @@ class WindowEdges:
         for before in (False, True):
             edge = Edge(operand=asked.operand, window=asked.name, moments=name, before=before)
             yield WindowGoal(
-                wanted=asked.words("1ms before " if before else "", word, span),
+                wanted=asked.words(word, span, before=before),
                 span=span,
                 expression=_at_edge(edge, asked.operand),
                 edge=edge,
@@ -117,15 +117,16 @@ class _Asked:
     window: Window
     operand: Expression
 
-    def words(self, offset: str, word: str, span: Span) -> str:
-        return f"in which {text_of(self.operand)} is {offset}when {_text(span)} {word}"
+    def words(self, word: str, span: Span, *, before: bool) -> str:
+        place = "1ms before" if before else "the instant at which"
+        return f"in which {text_of(self.operand)} is {place} {_text(span)} {word}"
 
     def single(self, instant: int, word: str, span: Span, excepts: WindowSpan | None) -> Iterator[WindowGoal]:
         """An edge that does not recur."""
         if _changes(self.window, instant):
             for before in (False, True):
                 literal = nodes.InstantLiteral(value=instant - before)
-                words = self.words("1ms before " if before else "", word, span)
+                words = self.words(word, span, before=before)
                 yield WindowGoal(wanted=words, span=span, expression=_compared("==", self.operand, literal))
         elif excepts is not None:
             yield from self._openings_around(instant, word, span, excepts)
