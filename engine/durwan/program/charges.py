@@ -12,6 +12,7 @@ from durwan.model.request import Attributes, KeyLookup, instant_of, no_keys
 from durwan.program import reference
 from durwan.program.program import Limit, Program
 
+LIMIT_DOUBT = "limit_unknown"
 LIMIT_UNKNOWN = "what this is counted by is not known"
 
 
@@ -53,9 +54,7 @@ def settle(
         return Settled(outcome=outcome)
     evaluation = reference.Evaluation(program, Attributes(program.schema, request, keys), now)
     asked = [limit for limit in program.limits if request["action"] in limit.actions]
-    charges = tuple(
-        _charge(evaluation, limit) for limit in asked if evaluation.body(limit.body).value is not False
-    )
+    charges = tuple(_charge(evaluation, limit) for limit in asked if evaluation.body(limit.body).value is not False)
     doubtful = next((each for each in charges if each.unknowns), None)
     return Settled(outcome=outcome, charges=charges) if doubtful is None else Settled(outcome=_refusal(doubtful))
 
@@ -71,7 +70,7 @@ def _refusal(charge: Charge) -> Outcome:
         effect="deny",
         rule=charge.limit.name,
         status=400,
-        code="limit_unknown",
+        code=LIMIT_DOUBT,
         reason=LIMIT_UNKNOWN,
         unknowns=charge.unknowns,
         revision="",

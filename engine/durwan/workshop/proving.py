@@ -14,6 +14,7 @@ from durwan.model.decision import Decision
 from durwan.model.request import Attributes, instant_of, no_keys
 from durwan.program import reference
 from durwan.program.program import Invariant, Program
+from durwan.workshop.instants import midweek
 from durwan.workshop.isolation import answers
 from durwan.workshop.shrinking import Request, shrink
 
@@ -60,7 +61,7 @@ def prove(
         settled: is told of each one as soon as it is known, in any order.
     """
     wanted = list(program.invariants if invariants is None else invariants)
-    instant = time.time_ns() // 86_400_000_000_000 * 86_400_000 if near is None else near
+    instant = midweek() if near is None else near
     proofs: dict[int, Proof] = {}
     for place, found in answers(partial(_prover, program, wanted, instant), range(len(wanted)), deadline):
         proofs[place] = _proof(program, wanted[place], found, deadline, instant)

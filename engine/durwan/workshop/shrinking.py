@@ -27,13 +27,7 @@ def shrink(request: Request, schema: Schema, holds: Callable[[Request], bool]) -
     for path in _paths(found):
         found = _fewer_members(found, path, holds)
     for path in _paths(found):
-        for value in _plain(path, schema.attributes.get(path), found):
-            if _value(found, path) == value:
-                break
-            changed = _if_holds(holds, _with(found, path, value))
-            if changed is not None:
-                found = changed
-                break
+        found = _plainer(found, path, schema.attributes.get(path), holds)
     return found
 
 
@@ -71,6 +65,30 @@ def _fewer_members(request: Request, path: str, holds: Callable[[Request], bool]
         rest = [each for each in _value(request, path) if each != member]
         request = _if_holds(holds, _with(request, path, rest)) or request
     return request
+
+
+def _plainer(request: Request, path: str, declared: Type | None, holds: Callable[[Request], bool]) -> Request:
+    """With a plain value at the path; where it stands elsewhere too, as an address in a list, there as well."""
+    given = _value(request, path)
+    for value in _plain(path, declared, request):
+        if given == value:
+            break
+        everywhere = _replaced(request, given, value) if isinstance(given, str) else request
+        for changed in (_with(request, path, value), everywhere):
+            if holds(changed):
+                return changed
+    return request
+
+
+def _replaced(said: Any, given: str, value: object) -> Any:
+    """All that is said, with another value wherever a text stands."""
+    match said:
+        case dict():
+            return {name: _replaced(each, given, value) for name, each in said.items()}  # pyright: ignore[reportUnknownVariableType]
+        case list():
+            return [_replaced(each, given, value) for each in said]  # pyright: ignore[reportUnknownVariableType]
+        case _:
+            return value if said == given else said
 
 
 def _plain(path: str, declared: Type | None, request: Request) -> Iterator[object]:
