@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from durwan.backends.solver.decisions import Decisions, decisions
@@ -34,6 +34,7 @@ class Question:
     Args:
         programs: what is asked about; `encodings` holds their formulas, in this order.
         fixed: attributes whose values are settled, None for those that are unknown.
+        empty: sets and networks that are unknown or have no members.
         near: the instant that a request that is found should have if it can, in milliseconds since the epoch.
         milliseconds: how long the solver may think about one step. It does not always keep to that: whoever needs
             certainty asks in a process that can be ended.
@@ -44,10 +45,11 @@ class Question:
         programs: Sequence[Program],
         *,
         fixed: Mapping[str, Value | None] = _NOTHING_FIXED,
+        empty: Collection[str] = (),
         near: int,
         milliseconds: int = 20_000,
     ) -> None:
-        self.variables = Variables(Texts(programs, _words(fixed.values())), fixed)
+        self.variables = Variables(Texts(programs, _words(fixed.values())), fixed, empty)
         self.encodings = [Encoding(program, self.variables) for program in programs]
         self._near = near
         self._solver = z3.Solver()
