@@ -62,6 +62,13 @@ def excludes(first: Bound, second: Bound) -> bool:
     )
 
 
+def cover(first: Bound, second: Bound) -> bool:
+    """Whether one of them is true wherever what they are about is known."""
+    return first.subject == second.subject and all(
+        first.holds(each) or second.holds(each) for each in _around(first.value, second.value)
+    )
+
+
 def settled_by_type(expression: Expression) -> tuple[nodes.Attribute, bool] | None:
     """The attribute that a test is about, and what the test is wherever that is known, where its type leaves no choice.
 
@@ -109,4 +116,4 @@ def _around(first: int | Decimal, second: int | Decimal) -> Iterable[Fraction]:
     return low - 1, low, (low + high) / 2, high, high + 1
 
 
-__all__ = ["Bound", "bound_of", "excludes", "implies", "settled_by_type"]
+__all__ = ["Bound", "bound_of", "cover", "excludes", "implies", "settled_by_type"]

@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Final
 
 from durwan.program import nodes
-from durwan.program.bounds import bound_of, excludes, settled_by_type
+from durwan.program.bounds import bound_of, cover, excludes, settled_by_type
 from durwan.program.bounds import implies as bound_implies
 from durwan.program.folding import simple_test
 from durwan.program.nodes import FALSE, TRUE, Expression, Not
@@ -181,7 +181,7 @@ def for_truth(expression: Expression) -> Expression:
         case nodes.And(operands=operands):
             return _all_true([for_truth(each) for each in operands])
         case nodes.Or(operands=operands):
-            return joined(nodes.Or, [for_truth(each) for each in operands])
+            return _one_true([for_truth(each) for each in operands])
         case test:
             return _true_test(test)
 
@@ -204,6 +204,18 @@ def _all_true(operands: Sequence[Expression]) -> Expression:
         return FALSE
     rests = [_given(each, tests) if isinstance(each, nodes.Or) else each for each in whole.operands]
     return whole if rests == [*whole.operands] else _all_true(rests)
+
+
+def _one_true(operands: Sequence[Expression]) -> Expression:
+    whole = joined(nodes.Or, operands)
+    if not isinstance(whole, nodes.Or):
+        return whole
+    for first, second in combinations(whole.operands, 2):
+        one, other = bound_of(first), bound_of(second)
+        if one is not None and other is not None and cover(one, other) and isinstance(one.subject, nodes.Attribute):
+            known = nodes.IsKnown(operand=one.subject)
+            return _one_true([known, *(each for each in whole.operands if each not in {first, second})])
+    return whole
 
 
 def exclude(first: Expression, second: Expression) -> bool:

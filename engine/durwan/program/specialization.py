@@ -90,7 +90,7 @@ class Specialization:
         return path.partition(".")[0] in self._contexts or path in self._paths
 
     def certain(self, expression: Expression) -> Expression:
-        """What is true exactly where the expression is, which came of here; what is unknown for good is gone from it."""
+        """What is true exactly where an expression of here is, without what is unknown for good."""
         return self._certain(expression, wanted=True)
 
     # --------------------------------------------------------------------------------------------------- settling

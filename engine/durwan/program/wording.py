@@ -20,6 +20,7 @@ from typing import cast
 from durwan.diagnostics.hidden import HIDDEN
 from durwan.model import types
 from durwan.model.address import NetworkSet, format_address, prefixes
+from durwan.model.decision import Remedy
 from durwan.model.types import Type
 from durwan.model.values import format_duration, format_instant, sorted_values
 from durwan.program import nodes
@@ -80,6 +81,19 @@ def worded_value(value: object, declared: Type) -> str:
             return _braces(text for each in value.ranges() for text in prefixes(each))
         case _:
             return _string(str(value))
+
+
+def worded_remedy(remedy: Remedy) -> str:
+    """What a challenge asks for, as it stands behind `require`."""
+    match remedy:
+        case Remedy(kind="mfa", within=int(age)):
+            return f"mfa within {format_duration(age)}"
+        case Remedy(kind="approvals"):
+            return f"approvals {remedy.count} of {remedy.of}"
+        case Remedy(kind="step"):
+            return f"step {remedy.name}"
+        case _:
+            return remedy.kind
 
 
 # --------------------------------------------------------------------------------------------------------- forms
@@ -183,4 +197,4 @@ def _pattern(pattern: Expression) -> str:
     return f'"{text}"'
 
 
-__all__ = ["worded", "worded_value"]
+__all__ = ["worded", "worded_remedy", "worded_value"]
