@@ -229,7 +229,7 @@ def _conditions(
     """What the denies want and what one of the allows wants, each thing once, in source order."""
     names = tuple(rule.name for rule, _ in allows)
     one_of = for_truth(joined(nodes.Or, [want for _, want in allows]))
-    asked = [(rule.order, (rule.name,), want) for rule, want in denies]
+    asked: list[tuple[int, tuple[str, ...], Expression]] = [(rule.order, (rule.name,), want) for rule, want in denies]
     asked.append((allows[0][0].order, names, one_of))
     found: dict[Expression, tuple[str, ...]] = {}
     for _, rules, want in sorted(asked, key=lambda each: each[0]):
