@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from durwan.model import types
-from durwan.model.types import INT64_MAX, INT64_MIN, TIME_MAX, TIME_MIN
+from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.model.values import read_value
 from durwan.program import nodes
 from durwan.program.literals import literal_of
@@ -80,21 +80,20 @@ def _shifted(
             return _dated(test, moment, fixed + age)
         case (nodes.InstantLiteral(value=fixed), moment), "-", nodes.DurationLiteral(value=age):
             return _dated(replace(test, operator=_MIRRORED[test.operator]), moment, fixed - age)
-        case (moment, nodes.DurationLiteral(value=age)), _, nodes.InstantLiteral(value=fixed) if _never_overflows(age):
+        case (moment, nodes.DurationLiteral(value=age)), _, nodes.InstantLiteral(value=fixed):
             return _dated(test, moment, fixed - age if sign == "+" else fixed + age)
         case _:
             return None
 
 
 def _dated(test: nodes.Operation, moment: Expression, limit: int) -> Expression | None:
-    """The comparison of an instant that was read, and so lies within the years 1 to 9999, with one that has a text."""
+    """The comparison of an instant that was read with one that has a text.
+
+    Both lie within the years 1 to 9999, so that no sum or difference of them overflows.
+    """
     if not isinstance(moment, nodes.Attribute | nodes.Now) or not TIME_MIN <= limit <= TIME_MAX:
         return None
     return replace(test, operands=(moment, nodes.InstantLiteral(value=limit)))
-
-
-def _never_overflows(age: int) -> bool:
-    return TIME_MIN - abs(age) >= INT64_MIN and TIME_MAX + abs(age) <= INT64_MAX
 
 
 __all__ = ["simple_test"]
