@@ -106,12 +106,12 @@ def _flat(kind: _Junction, operands: Iterable[Expression]) -> Iterator[Expressio
 
 def _essential(operands: Sequence[Expression], *, weakest: bool) -> list[Expression]:
     """The operands without those that others make superfluous: of two of which one follows from the other, one."""
-    kept = list(operands)
-    for first, second in combinations(operands, 2):
-        for stronger, weaker in ((first, second), (second, first)):
-            if first in kept and second in kept and _implies(stronger, weaker):
-                kept.remove(stronger if weakest else weaker)
-    return kept
+    dropped: set[int] = set()
+    for one, other in combinations(range(len(operands)), 2):
+        for stronger, weaker in ((one, other), (other, one)):
+            if not dropped & {one, other} and _implies(operands[stronger], operands[weaker]):
+                dropped.add(stronger if weakest else weaker)
+    return [each for place, each in enumerate(operands) if place not in dropped]
 
 
 def _implies(first: Expression, second: Expression) -> bool:

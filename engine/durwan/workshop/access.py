@@ -185,12 +185,20 @@ class _Cells:
             kept=self._kept,
         )
         self._wanted: dict[int, Expression] = {}
+        self._cells: dict[tuple[int, ...], Cell] = {}
 
     def by_action(self, actions: Iterable[str]) -> dict[str, Cell]:
         return {action: self._asked(action, self._cell(action)) for action in actions}
 
     def _cell(self, action: str) -> Cell:
+        """The cell; actions about which the same rules are have the same one."""
         about = [rule for rule in self._program.rules if action in rule.actions and not rule.shadow]
+        orders = tuple(rule.order for rule in about)
+        if orders not in self._cells:
+            self._cells[orders] = self._cell_of(about)
+        return self._cells[orders]
+
+    def _cell_of(self, about: Sequence[Rule]) -> Cell:
         wanted = [(rule, self._want(rule)) for rule in about]
         allows = [(rule, want) for rule, want in wanted if rule.effect == "allow" and want != FALSE]
         certain = [rule.name for rule, want in wanted if rule.effect == "deny" and want == FALSE]
