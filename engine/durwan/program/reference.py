@@ -17,7 +17,7 @@ from durwan.model.types import TIME_MAX
 from durwan.model.window import Window
 from durwan.program import change, nodes
 from durwan.program.nodes import Expression
-from durwan.program.operators import ARITHMETIC, COMPARISONS, OPERATORS
+from durwan.program.operators import ARITHMETIC, COMPARISONS, meaning_of
 from durwan.program.program import Body, Program, Rule
 
 
@@ -90,6 +90,10 @@ class Evaluation:
             ):
                 return Reading(value)
 
+    def read_path(self, path: str) -> Any:
+        """The value of an attribute, None where it is unknown."""
+        return self._attributes.read(path)
+
     def body(self, body: Body) -> Reading:
         """`A and not B`."""
         return _junction([self.read(body.when), _negation(self.read(body.unless))], decisive=False)
@@ -100,7 +104,7 @@ class Evaluation:
         values = [operand.value for operand in operands]
         if any(value is None for value in values):
             return Reading(None, moves, doubts=frozenset[str]().union(*(operand.doubts for operand in operands)))
-        value = OPERATORS[operation.operator].meaning(*values)
+        value = meaning_of(operation.operator, operation.type)(*values)
         slope = _slope(operation.operator, operands)
         if slope:
             moves = change.earliest(moves, _change(operation.operator, operands, slope))
