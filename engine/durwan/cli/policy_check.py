@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "check": ("check", "compile, lint and test a policy set: all that a merge request needs"),
     "test": ("run_tests", "run the test files of a policy set"),
     "eval": ("evaluate", "decide requests by a policy set"),
+    "access": ("access", "show who can do what, and under which conditions"),
     "show": ("show", "list what a policy set declares"),
     "build": ("build", "compile and test a policy set, and make a bundle of it"),
     "sign": ("sign", "add a signature to a bundle"),
