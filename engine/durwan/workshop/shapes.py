@@ -29,6 +29,14 @@ def _age(value: object) -> object:
     return value
 
 
+def _seconds(value: object) -> object:
+    """A number of seconds, or a duration as text."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    if value is not None and not is_number and (not isinstance(value, str) or read_duration(value) is None):
+        raise PydanticCustomError("duration", "a duration")
+    return value
+
+
 def _expectation(value: object) -> object:
     """`expect: allow` is short for `expect: { effect: allow }`."""
     return {"effect": value} if isinstance(value, str) else value
@@ -52,6 +60,7 @@ class ExpectationShape(_Shape):
     """`expect`: fields of a decision; only those given are compared."""
 
     effect: Literal["allow", "deny", "challenge"] = "deny"
+    allowed: bool = False
     rule: str | None = None
     status: Annotated[int, Field(ge=100, le=599)] = 0
     code: str = ""
@@ -60,7 +69,9 @@ class ExpectationShape(_Shape):
     remedies: list[RemedyShape] = []
     unknowns: list[str] = []
     shadows: list[str] = []
+    retry_after: Annotated[Any, BeforeValidator(_seconds)] = None
     valid_until: Annotated[Any, BeforeValidator(_instant)] = None
+    revision: str = ""
 
 
 def _something(expectation: ExpectationShape) -> ExpectationShape:
@@ -109,7 +120,10 @@ _WANTED: Final[Mapping[str, str]] = MappingProxyType(
         "remedies": "a list of remedies",
         "unknowns": "a list of attributes",
         "shadows": "a list of shadow rules",
+        "allowed": "true or false",
+        "retry_after": "a number of seconds, a duration such as `10s`, or null",
         "valid_until": "an instant, milliseconds, or null",
+        "revision": "the revision as text",
         "kind": "one of `mfa`, `approvals`, `login`, `step`",
         "within": "a duration such as `5m`",
         "count": "a whole number",
