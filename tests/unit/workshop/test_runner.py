@@ -251,7 +251,8 @@ def test_obligations_that_differ() -> None:
     result = one_failure(
         '{ name: x, with: [trader], expect: { obligations: { fee: "0.50", cap: "10", live: 1, more: x } } }'
     )
-    [told] = differences(result.case.expected, result.differing, result.decision or pytest.fail("undecided"))
+    assert result.decision is not None
+    [told] = differences(result.case.expected, result.differing, result.decision)
     assert told == (
         'obligations: cap expected "10", got 10; live expected 1, got true; more expected x, got nothing; '
         "desk got a, which is not expected"
