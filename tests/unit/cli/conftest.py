@@ -57,8 +57,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
     """Calls `policy-check` with the words given, at a time at which nothing of the policy set is in the past."""
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name in ("CI", "NO_COLOR", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
 
     def call_(*words: str | Path) -> Ended:
         given: Sequence[str] = [str(word) for word in words]
