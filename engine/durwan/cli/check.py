@@ -1,4 +1,4 @@
-"""`policy-check [check] [PATH]`: compile, lint, test; three lines on what was found."""
+"""`policy-check [check] [PATH]`: compile, lint, test; four lines on what was found."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from durwan.cli import arguments as options
+from durwan.cli import coverage_output as covering
 from durwan.cli.findings import (
     counted,
     counted_severities,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from durwan.cli.output import Output
     from durwan.diagnostics import Diagnostic
     from durwan.diagnostics.terminal import Style
+    from durwan.workshop.coverage.target import Coverage
 
 FORMATS = options.FORMATS
 EXAMPLES = """\
@@ -46,17 +48,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_case_filter(parser)
     options.add_clock(parser)
     options.add_watch(parser)
+    covering.add_threshold(parser)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Checks the policy set, writes what was found, and returns the exit code."""
     clock, pattern, root = clock_of(arguments), pattern_of(arguments), root_of(arguments)
+    threshold = covering.threshold_of(arguments)
     began = time.perf_counter()
     with output.progress_bar("compiling") as bar:
         compilation = compile_set(arguments)
         output.progress(f"compiled in {time.perf_counter() - began:.2f} s")
         follow = follow_cases(output, bar, root)
         found = verify(compilation, clock, linted=True, pattern=pattern, follow=follow)
+        bar.begin("measuring coverage")
+        coverage = covering.coverage_of(found, clock)
     seconds = time.perf_counter() - began
     output.progress(f"checked in {seconds:.2f} s")
     diagnostics = selected(arguments, found.diagnostics)
@@ -64,22 +70,27 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     findings = Findings(
         root=root,
         revision=compilation.revision,
-        code=exit_code(arguments, compilation, diagnostics, results),
+        code=exit_code(arguments, compilation, diagnostics, results) or covering.coverage_code(coverage, threshold),
         diagnostics=diagnostics,
         judgements=[CaseJudgement(result) for result in results],
         strict=arguments.fail_level == "warning",
-        document=lambda: _document(found, diagnostics, root),
-        summary=lambda style: _summary(found, diagnostics, style),
+        complaints=covering.coverage_complaints(coverage, threshold),
+        totals=lambda: covering.coverage_totals(coverage),
+        document=lambda: _document(found, diagnostics, coverage, root),
+        summary=lambda style: _summary(found, diagnostics, style) + _covered(coverage, threshold, style),
         seconds=seconds,
     )
     return write_findings(output, findings)
 
 
-def _document(found: Verification, diagnostics: Sequence[Diagnostic], root: str) -> dict[str, Any]:
+def _document(
+    found: Verification, diagnostics: Sequence[Diagnostic], coverage: Coverage | None, root: str
+) -> dict[str, Any]:
     return {
         "compiled": found.compilation.program is not None,
         "diagnostics": diagnostic_forms(diagnostics, root),
         "tests": None if found.results is None else test_fields(found.results, root),
+        "coverage": None if coverage is None else covering.coverage_fields(coverage, root),
     }
 
 
@@ -104,6 +115,13 @@ def _summary(found: Verification, diagnostics: Sequence[Diagnostic], style: Styl
         f"linted    {counted_severities(others)}\n"
         f"tested    {style.paint(tested, _color(found, about_tests))}\n"
     )
+
+
+def _covered(coverage: Coverage | None, threshold: float, style: Style) -> str:
+    if coverage is None:
+        return ""
+    role = "bad" if coverage.figure.is_under(threshold) else "good"
+    return f"covered   {style.paint(covering.coverage_line(coverage), role)}\n"
 
 
 def _color(found: Verification, about_tests: Sequence[Diagnostic]) -> str:

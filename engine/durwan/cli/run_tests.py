@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from durwan.cli import arguments as options
+from durwan.cli import coverage_output as covering
 from durwan.cli.exits import BROKEN, FINDINGS
 from durwan.cli.findings import (
     counted_severities,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from durwan.compilation import Compilation
     from durwan.diagnostics import Diagnostic
     from durwan.diagnostics.terminal import Style
+    from durwan.workshop.coverage.target import Coverage
     from durwan.workshop.runner import CaseResult
 
 FORMATS = options.FORMATS
@@ -38,6 +41,7 @@ EXAMPLES = """\
   policy-check test policies/ --run 'AS-3[0-9]' -v
   policy-check test policies/ --watch
   policy-check test -f junit -o results.xml
+  policy-check test policies/ --coverage-html coverage.html --threshold 95
 """
 
 
@@ -49,22 +53,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_filters(parser)
     options.add_clock(parser)
     options.add_watch(parser)
+    covering.add_coverage(parser)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Runs the cases, writes what became of them, and returns the exit code; no case at all is a finding."""
     clock, pattern, root = clock_of(arguments), pattern_of(arguments), root_of(arguments)
+    threshold = covering.threshold_of(arguments)
     with output.progress_bar("compiling") as bar:
         compilation = compile_set(arguments)
         began = time.perf_counter()
         follow = follow_cases(output, bar, root)
         found = verify(compilation, clock, linted=False, pattern=pattern, follow=follow)
+        bar.begin("measuring coverage")
+        coverage = covering.coverage_of(found, clock) if covering.is_wanted(arguments) else None
     if found.results is None:
         return write_findings(output, _broken(compilation, root))
     results = found.results
     mistaken = [item for item in selected(arguments, found.diagnostics) if item.code >= "P08"]
     code = exit_code(arguments, compilation, mistaken, results) or (FINDINGS if not results else 0)
-    seconds = time.perf_counter() - began
+    code = code or covering.coverage_code(coverage, threshold)
+    if coverage is not None and arguments.coverage_html is not None:
+        covering.write_page(arguments.coverage_html, coverage, found)
+    measured = _Measured(results, mistaken, coverage, time.perf_counter() - began)
     findings = Findings(
         root=root,
         revision=compilation.revision,
@@ -72,12 +83,42 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         diagnostics=mistaken,
         judgements=[CaseJudgement(result) for result in results],
         strict=arguments.fail_level == "warning",
-        complaints=() if results else ("no case was run",),
-        document=lambda: test_fields(results, root) | {"diagnostics": diagnostic_forms(mistaken, root)},
-        summary=lambda style: _listed(results, output) + _summary(results, mistaken, style, seconds, good=code == 0),
-        seconds=seconds,
+        complaints=[*_no_case(results), *covering.coverage_complaints(coverage, threshold)],
+        totals=lambda: covering.coverage_totals(coverage),
+        document=lambda: measured.document(root),
+        summary=lambda style: measured.summary(style, root, verbose=output.verbose, good=code == 0),
+        seconds=measured.seconds,
     )
     return write_findings(output, findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a run of the tests has to say, in the two forms that are this command's own."""
+
+    results: Sequence[CaseResult]
+    mistaken: Sequence[Diagnostic]
+    coverage: Coverage | None
+    seconds: float
+
+    def document(self, root: str) -> dict[str, Any]:
+        """The fields of the JSON document."""
+        fields = test_fields(self.results, root) | {"diagnostics": diagnostic_forms(self.mistaken, root)}
+        covered = {} if self.coverage is None else {"coverage": covering.coverage_fields(self.coverage, root)}
+        return fields | covered
+
+    def summary(self, style: Style, root: str, *, verbose: bool, good: bool) -> str:
+        """For those who asked to hear more each case with its verdict; coverage, where asked for; the counts."""
+        lines = [f"{result.verdict:<7} {visible(result.case.name)}\n" for result in self.results if verbose]
+        if self.coverage is not None:
+            lines.append(covering.draw_coverage(self.coverage, style, root, every=verbose))
+        counts = style.paint(counted_verdicts(self.results), "good" if good else "bad")
+        mistakes = f"; {counted_severities(self.mistaken)} in test files" if self.mistaken else ""
+        return f"{''.join(lines)}{counts}{mistakes} in {self.seconds:.2f} s\n"
+
+
+def _no_case(results: Sequence[CaseResult]) -> Sequence[str]:
+    return () if results else ("no case was run",)
 
 
 def _broken(compilation: Compilation, root: str) -> Findings:
@@ -90,18 +131,3 @@ def _broken(compilation: Compilation, root: str) -> Findings:
         document=lambda: {**test_fields((), root), "diagnostics": diagnostic_forms(errors, root)},
         summary=lambda _: f"does not compile: {counted_severities(compilation.diagnostics)}\n",
     )
-
-
-def _listed(results: Sequence[CaseResult], output: Output) -> str:
-    """Each case with its verdict, for those who asked to hear more."""
-    if not output.verbose:
-        return ""
-    return "".join(f"{result.verdict:<7} {visible(result.case.name)}\n" for result in results)
-
-
-def _summary(
-    results: Sequence[CaseResult], mistaken: Sequence[Diagnostic], style: Style, seconds: float, *, good: bool
-) -> str:
-    counts = style.paint(counted_verdicts(results), "good" if good else "bad")
-    mistakes = f"; {counted_severities(mistaken)} in test files" if mistaken else ""
-    return f"{counts}{mistakes} in {seconds:.2f} s\n"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from durwan.cli import progress
 from durwan.cli.policy_check import main
 from tests.unit.workshop.policies import POLICY, TRADER
 
@@ -52,6 +53,12 @@ Call = Callable[..., Ended]
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of these tests lies in the cache of whoever runs them, nor the other way round."""
     monkeypatch.setenv("DURWAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
+def _no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is just now, what is said on standard error is the same."""
+    monkeypatch.setattr(progress, "_QUIET_SECONDS", 3600.0)
 
 
 @pytest.fixture

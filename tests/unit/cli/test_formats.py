@@ -116,6 +116,7 @@ def test_json_lines(call: Call, failing: Path) -> None:
     summary = lines[-1]
     assert [summary[each] for each in ("passed", "failed", "skipped", "exit_code")] == [3, 1, 1, 1]
     assert summary["warnings"] == kinds.count("diagnostic")
+    assert summary["coverage"]["reached"] < summary["coverage"]["total"]
 
 
 def test_json_lines_come_as_found(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +214,15 @@ def test_junit_of_an_empty_run(call: Call, directory: Path) -> None:
     """A run without a case is a failure there too."""
     suites = junit(call("test", directory, "-f", "junit", "--run", "nothing has this name").out)
     assert suites[str(directory)][1] == ("no case was run", "failure", "no case was run")
+
+
+@pytest.mark.parametrize("command", ["check", "test"])
+def test_too_little_coverage(call: Call, directory: Path, command: str) -> None:
+    """A threshold that is missed stands in no file, and is told in every format all the same."""
+    told = "of --threshold"
+    for form in ("jsonl", "junit", "sarif", "github", "tap"):
+        ended = call(command, directory, "-f", form, "--threshold", "99")
+        assert (ended.code, ended.out.count(told)) == (5, 2 if form == "junit" else 1)
 
 
 def test_junit_of_other_judgements(capsys: pytest.CaptureFixture[str]) -> None:
