@@ -9,7 +9,7 @@ from typing import Any
 from durwan.diagnostics.terminal import Style, located, visible
 from durwan.model.decision import Decision
 from durwan.program.explanation import ConditionExplanation, Explanation, RuleExplanation
-from durwan.workshop.differences import differences, plain, shown_fields
+from durwan.workshop.mismatches import mismatches, plain, shown_fields
 from durwan.workshop.runner import CaseResult
 
 _LONGEST_VALUE = 200
@@ -33,7 +33,7 @@ def draw_failure(result: CaseResult, style: Style, *, root: str = "") -> str:
         lines.append(f"  decided   {visible(_fields(_decided(result.decision, expected)))}")
         if len(expected) > _FEW_FIELDS or _STRUCTURED & set(result.differing):
             # One or two plain fields are seen to differ as they stand above.
-            lines += _labelled("differs", differences(expected, result.differing, result.decision))
+            lines += _labelled("differs", mismatches(expected, result.differing, result.decision))
     lines += _labelled("because", reasons(result))
     lines += _labelled("request", _request_lines(result.case.request))
     return "\n".join(lines) + "\n"
@@ -46,7 +46,7 @@ def summarize_failure(result: CaseResult) -> str:
     if result.reference is not None:
         return "the evaluators of durwan differ: a mistake of durwan, not of the policy"
     decider = result.decision.rule
-    told = "; ".join(differences(result.case.expected, result.differing, result.decision))
+    told = "; ".join(mismatches(result.case.expected, result.differing, result.decision))
     return f"{told}; {'no rule allows it' if decider is None else f'decided by {decider}'}"
 
 

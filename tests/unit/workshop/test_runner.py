@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from durwan.diagnostics.terminal import Style
-from durwan.workshop.differences import differences
+from durwan.workshop.mismatches import mismatches
 from durwan.workshop.failures import draw_failure, reasons, summarize_failure
 from durwan.workshop.runner import CaseResult, ReferenceCheck
 from durwan.workshop.verification import unknown_in_tests, verify
@@ -252,7 +252,7 @@ def test_obligations_that_differ() -> None:
         '{ name: x, with: [trader], expect: { obligations: { fee: "0.50", cap: "10", live: 1, more: x } } }'
     )
     assert result.decision is not None
-    [told] = differences(result.case.expected, result.differing, result.decision)
+    [told] = mismatches(result.case.expected, result.differing, result.decision)
     assert told == (
         'obligations: cap expected "10", got 10; live expected 1, got true; more expected x, got nothing; '
         "desk got a, which is not expected"

@@ -20,7 +20,7 @@ def shown_fields(decision: Decision) -> dict[str, Any]:
     return fields
 
 
-def differences(expected: Mapping[str, Any], differing: Sequence[str], decision: Decision) -> Iterator[str]:
+def mismatches(expected: Mapping[str, Any], differing: Sequence[str], decision: Decision) -> Iterator[str]:
     """One line for each of the differing fields, such as `status: expected 403, got 401`."""
     got = shown_fields(decision)
     for field in differing:
