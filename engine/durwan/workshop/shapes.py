@@ -31,10 +31,11 @@ def _age(value: object) -> object:
 
 def _seconds(value: object) -> object:
     """A number of seconds, or a duration as text."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-    if value is not None and not is_number and (not isinstance(value, str) or read_duration(value) is None):
-        raise PydanticCustomError("duration", "a duration")
-    return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if value < 0:
+            raise PydanticCustomError("greater_than_equal", "no negative number")
+        return value
+    return _age(value)
 
 
 def _expectation(value: object) -> object:

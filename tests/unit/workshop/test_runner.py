@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from durwan.diagnostics.terminal import Style
-from durwan.workshop.mismatches import mismatches
 from durwan.workshop.failures import draw_failure, reasons, summarize_failure
+from durwan.workshop.mismatches import mismatches
 from durwan.workshop.runner import CaseResult, ReferenceCheck
 from durwan.workshop.verification import unknown_in_tests, verify
 from tests.unit.workshop.policies import NOW, compiled, verified
@@ -231,15 +231,14 @@ def test_items_that_differ_are_named() -> None:
     result = one_failure("""{ name: x, with: [trader], request: { risk: { score: 75 } }, expect: {
       effect: challenge,
       obligations: { fee: 0.5 },
-      remedies: [{ kind: mfa, within: 6m }, { kind: login }],
+      remedies: [{ kind: mfa, within: 6m }],
       unknowns: [risk.score],
       shadows: [],
     } }""")
     drawn = draw_failure(result, Style()).splitlines()
     assert drawn[3:8] == [
         "  differs   obligations: fee expected 0.5, got nothing",
-        '            remedies: number 1: expected {"kind": "mfa", "within": "6m"}, got {"kind": "mfa", "within": "5m"}; '
-        'number 2: expected {"kind": "login"}, got nothing',
+        '            remedies: number 1: expected {"kind": "mfa", "within": "6m"}, got {"kind": "mfa", "within": "5m"}',
         "            unknowns: risk.score is missing",
         "            shadows: got tighter_risk, which is not expected",
         '  request   {"now": "2026-03-02T09:00:00Z",',
@@ -257,6 +256,21 @@ def test_obligations_that_differ() -> None:
         'obligations: cap expected "10", got 10; live expected 1, got true; more expected x, got nothing; '
         "desk got a, which is not expected"
     )
+
+
+def test_remedies_that_differ() -> None:
+    """By place: one that is missing, and one too many."""
+    challenged = "name: x, with: [trader], request: { risk: { score: 75 } }, expect:"
+    result = one_failure(f"{{ {challenged} {{ remedies: [{{ kind: mfa }}, {{ kind: login }}] }} }}")
+    assert result.decision is not None
+    assert list(mismatches(result.case.expected, result.differing, result.decision)) == [
+        'remedies: number 2: expected {"kind": "login"}, got nothing'
+    ]
+    result = one_failure(f"{{ {challenged} {{ remedies: [] }} }}")
+    assert result.decision is not None
+    assert list(mismatches(result.case.expected, result.differing, result.decision)) == [
+        'remedies: number 1: got {"kind": "mfa", "within": "5m"}, which is not expected'
+    ]
 
 
 def test_summary_of_a_failure() -> None:
