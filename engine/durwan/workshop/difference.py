@@ -78,6 +78,7 @@ class Comparison:
 
 # What a child answers: a request for each group, and why it did not finish, if it did not.
 _Found = tuple[list[Request], str]
+_Pair = tuple[tuple[str, str | None], tuple[str, str | None]]
 
 
 def compare(
@@ -102,7 +103,7 @@ def compare(
     instant = midweek() if near is None else near
     differences: list[Difference] = []
     undecided: dict[str, str] = {}
-    for place, found in answers(partial(_comparer, old, new, renames, instant), actions, deadline):
+    for place, found in answers(partial(_Comparer, old, new, renames, instant), actions, deadline):
         requests, because = ([], f"not decided within {deadline:g} s") if found is None else found
         differences += [_difference(old, new, request, instant) for request in requests]
         if because:
@@ -151,53 +152,50 @@ def _difference(old: Program, new: Program, request: Request, near: int) -> Diff
     return Difference(action=request["action"], request=request, settled_before=before, settled_after=after)
 
 
-def _comparer(old: Program, new: Program, renames: Renames, near: int) -> Callable[[str], _Found]:
+class _Comparer:
     """What compares two programs; made in a child process."""
-    question = Question([old, new], near=near)
 
-    def answer(action: str) -> _Found:
+    def __init__(self, old: Program, new: Program, renames: Renames, near: int) -> None:
+        self._programs = (old, new)
+        self._renames = renames
+        self._near = near
+        self._question = Question([old, new], near=near)
+
+    def __call__(self, action: str) -> _Found:
+        """A request for each group of differences about an action."""
         found: list[Request] = []
         try:
-            found.extend(_groups(question, old, new, renames, action, near))
+            found.extend(self._groups(action))
         except UndecidedError as error:
             return found, str(error)
         return found, "" if len(found) < _MOST_GROUPS else f"more than {_MOST_GROUPS} groups of differences"
 
-    return answer
+    def _groups(self, action: str) -> Iterator[Request]:
+        """A request for each pair of a rule before and a rule after between which decisions differ."""
+        before = Settlements(self._question.encodings[0], action)
+        after = Settlements(self._question.encodings[1], action, self._renames)
+        seen: set[_Pair] = set()
 
+        def accept(request: Request) -> tuple[Request, _Pair] | None:
+            pair = self._differing(request)
+            return None if pair is None or pair in seen else (request, pair)
 
-def _groups(
-    question: Question, old: Program, new: Program, renames: Renames, action: str, near: int
-) -> Iterator[Request]:
-    """A request for each pair of a rule before and a rule after between which decisions differ."""
-    before = Settlements(question.encodings[0], action)
-    after = Settlements(question.encodings[1], action, renames)
+        wanted: Term = before.differs_from(after)
+        for _ in range(_MOST_GROUPS):
+            found = self._question.find(action, wanted, accept)
+            if found is None:
+                return
+            request, pair = found
+            seen.add(pair)
+            yield shrink(request, self._programs[1].schema, partial(self._is_pair, pair))
+            wanted = both(wanted, negated(both(before.decided_by(pair[0]), after.decided_by(pair[1]))))
 
-    def decided(request: Request) -> tuple[Settled, Settled]:
-        return settle(old, request, clock=lambda: near), settle(new, request, clock=lambda: near)
+    def _differing(self, request: Request) -> _Pair | None:
+        """Which rule decided before and which after, and how, if a client could tell the two apart."""
+        before, after = (settle(program, request, clock=lambda: self._near) for program in self._programs)
+        if not self._renames.differ(before, after):
+            return None
+        return (before.outcome.effect, before.outcome.rule), (after.outcome.effect, after.outcome.rule)
 
-    seen: set[object] = set()
-
-    def accept(request: Request) -> Request | None:
-        settled = decided(request)
-        return request if renames.differ(*settled) and _named(*settled) not in seen else None
-
-    wanted: Term = before.differs_from(after)
-    for _ in range(_MOST_GROUPS):
-        found = question.find(action, wanted, accept)
-        if found is None:
-            return
-        pair = _named(*decided(found))
-        seen.add(pair)
-
-        def is_alike(request: Request, pair: object = pair) -> bool:
-            settled = decided(request)
-            return renames.differ(*settled) and _named(*settled) == pair
-
-        yield shrink(found, new.schema, is_alike)
-        wanted = both(wanted, negated(both(before.decided_by(pair[0]), after.decided_by(pair[1]))))
-
-
-def _named(before: Settled, after: Settled) -> tuple[tuple[str, str | None], tuple[str, str | None]]:
-    """Which rule decided, and how, before and after."""
-    return (before.outcome.effect, before.outcome.rule), (after.outcome.effect, after.outcome.rule)
+    def _is_pair(self, pair: _Pair, request: Request) -> bool:
+        return self._differing(request) == pair
