@@ -248,7 +248,9 @@ class _Thief:
     def _stopped(self, decisions: Decisions) -> Reach:
         grantable = decisions.grantable
         barriers = [_Barrier(each, negated(term)) for each, term in (*decisions.denies, *decisions.challenges)]
-        barriers += [_Barrier(each.limit, negated(both(each.applies, negated(each.known)))) for each in decisions.limits]
+        barriers += [
+            _Barrier(each.limit, negated(both(each.applies, negated(each.known)))) for each in decisions.limits
+        ]
         if self._find(decisions.action, grantable, []) is None:
             return Reach(action=decisions.action, possible=False, stopped_by=(NO_RULE_ALLOWS,))
         alone = [each for each in barriers if not self._question.is_possible(both(grantable, each.avoided))]
@@ -327,11 +329,11 @@ def _fixed(schema: Schema, key: Attributes) -> dict[str, Value | None]:
 
 
 def _perhaps_empty(schema: Schema) -> list[str]:
-    return list(
+    return [
         path
         for path, declared in schema.attributes.items()
         if path.partition(".")[0] == _UNKNOWN_OR_EMPTY and _is_collection(declared)
-    )
+    ]
 
 
 def _is_collection(declared: Type) -> bool:
