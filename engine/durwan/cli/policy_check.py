@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Each command: its module, and what it does in a few words. The first one is run where no command is named.
 COMMANDS: Final = {
-    "check": ("check", "compile, lint, test and prove a policy set: all that a merge request needs"),
+    "check": ("check", "compile, lint, test, prove: all that a merge request needs"),
     "test": ("run_tests", "run the test files of a policy set"),
     "prove": ("prove", "prove the invariants of a policy set for all requests"),
     "diff": ("diff", "show what two policy sets decide differently, each with a request"),
@@ -53,7 +53,7 @@ examples:
 
 exit codes:
   0  good
-  1  findings: a test or a proof failed, a bundle is refused, or a warning under --fail-level warning
+  1  findings: a test or proof failed, a bundle is refused, a warning under --fail-level warning
   2  the call or the configuration is wrong
   3  the policies do not compile
   4  undecided: the solver gave up
