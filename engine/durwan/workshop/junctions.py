@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from durwan.backends.solver.values import ALWAYS, NEVER, Truth, conjunction, disjunction, opposite
+from durwan.language.lint.program_walk import parts_of
 from durwan.program import nodes
 from durwan.program.nodes import Expression
 
@@ -30,25 +30,6 @@ def leaves_of(expression: Expression) -> Iterator[Expression]:
         yield from leaves_of(operand)
 
 
-def composed(expression: Expression, truth_of: Callable[[Expression], Truth | None]) -> Truth:
-    """The truth of the whole, from those of the parts that have one; every leaf has, but `true` and `false`."""
-    known = truth_of(expression)
-    if known is not None:
-        return known
-    match expression:
-        case nodes.And(operands=operands):
-            return conjunction([composed(operand, truth_of) for operand in operands])
-        case nodes.Or(operands=operands):
-            return disjunction([composed(operand, truth_of) for operand in operands])
-        case nodes.Not(operand=operand):
-            return opposite(composed(operand, truth_of))
-        case nodes.BoolLiteral(value=value):
-            return ALWAYS if value else NEVER
-        case _:
-            msg = f"{expression} has no truth"
-            raise TypeError(msg)
-
-
 def with_part(expression: Expression, part: Expression, other: Expression) -> Expression:
     """The whole with something else in place of one part, which is told from others by identity."""
     if expression is part:
@@ -60,3 +41,15 @@ def with_part(expression: Expression, part: Expression, other: Expression) -> Ex
             return replace(expression, operand=with_part(operand, part, other))
         case _:
             return expression
+
+
+def parts_with_lets(whole: Expression, lets: Mapping[str, Expression]) -> Iterator[Expression]:
+    """All parts of an expression and of the lets that it uses, each let once."""
+    seen: set[str] = set()
+    pending = [whole]
+    while pending:
+        for part in parts_of(pending.pop()):
+            yield part
+            if isinstance(part, nodes.LetReference) and part.name not in seen:
+                seen.add(part.name)
+                pending.append(lets[part.name])

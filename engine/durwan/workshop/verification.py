@@ -14,7 +14,7 @@ from durwan.model.request import Attributes
 from durwan.program.explanation import read_by
 from durwan.program.program import Limit, Program, Rule
 from durwan.workshop.must_pass import check_must_pass
-from durwan.workshop.proved_warnings import ProofLint
+from durwan.workshop.proof_lint import ProofLint
 from durwan.workshop.runner import CaseResult, run_cases
 from durwan.workshop.suite_checks import check_suite
 from durwan.workshop.test_files import Case, Suite, read_suite

@@ -9,6 +9,7 @@ import pytest
 
 from durwan.compilation import compile_policy
 from durwan.language.policy_set import read_directory
+from durwan.language.stored.store import Store
 from durwan.workshop.proof_lint import prove_lint
 from durwan.workshop.verification import verify
 from tests.unit.workshop.policies import NOW, compiled
@@ -121,8 +122,10 @@ SETTLED: dict[str, tuple[str, list[tuple[str, str]]]] = {
         [("P0753", "risk.flagged and risk.score > 50")],
     ),
     "in a let, as the linter sees by itself": (
-        "let calm = now in weekend or now in mornings or not (now in mornings)\n"
-        "allow one on * when calm and risk.flagged",
+        """
+let calm = now in weekend or now in mornings or not (now in mornings)
+allow one on * when calm and risk.flagged
+""",
         [],
     ),
     "in a let, by what stands beside it": (
@@ -225,6 +228,20 @@ def test_suppression() -> None:
     assert codes(SUPPRESSED, 30.0) == []
     assert codes(needless, 30.0) == ["P0714"]
     assert codes(needless, 0.0) == codes(needless, None) == []
+
+
+def test_what_was_found_is_kept(tmp_path: Path) -> None:
+    """With a store the second run says the same of the same revision, without asking anything of the solver."""
+    program = compiled(policy=SUPPRESSED + SETTLED["implied by a sum"][0]).program
+    assert program is not None
+    store = Store(tmp_path / "store")
+    first = prove_lint(program, near=NOW, store=store, revision="r1")
+    asked: list[str] = []
+    again = prove_lint(program, near=NOW, store=store, revision="r1", settled=asked.append)
+    assert (again, asked) == (first, [])
+    assert [item.code for item in first.diagnostics] == ["P0751", "P0753"]
+    prove_lint(program, near=NOW, store=store, revision="r2", settled=asked.append)
+    assert sorted(asked) == ["both", "one", "trade"]
 
 
 def test_the_reference_set_is_clean() -> None:
