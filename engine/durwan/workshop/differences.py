@@ -17,9 +17,13 @@ Kind = Literal["allowed", "refused", "answered"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Requests about an action that one rule decided before and another decides after, with one of them."""
+    """Requests about an action that one rule decided before and another decides after, with one of them.
+
+    `key` is the id of the key that they are made with, where the key itself was changed.
+    """
 
     action: str
+    key: str | None = None
     request: Request
     before: Settled
     after: Settled

@@ -34,6 +34,7 @@ class Question:
     Args:
         programs: what is asked about; `encodings` holds their formulas, in this order.
         fixed: attributes whose values are settled, None for those that are unknown.
+        own: likewise, for each program by itself; none where nothing is said.
         near: the instant that a request that is found should have if it can, in milliseconds since the epoch.
         milliseconds: how long the solver may think about one step. It does not always keep to that: whoever needs
             certainty asks in a process that can be ended.
@@ -44,11 +45,15 @@ class Question:
         programs: Sequence[Program],
         *,
         fixed: Mapping[str, Value | None] = _NOTHING_FIXED,
+        own: Sequence[Mapping[str, Value | None]] = (),
         near: int,
         milliseconds: int = 20_000,
     ) -> None:
-        self.variables = Variables(Texts(programs, _words(fixed.values())), fixed)
-        self.encodings = [Encoding(program, self.variables) for program in programs]
+        own = own or [_NOTHING_FIXED] * len(programs)
+        words = [word for each in (fixed, *own) for word in _words(each.values())]
+        self.variables = Variables(Texts(programs, words), fixed)
+        pairs = zip(programs, own, strict=True)
+        self.encodings = [Encoding(program, self.variables, settled) for program, settled in pairs]
         self._near = near
         self._solver = z3.Solver()
         self._solver.set("timeout", milliseconds)
