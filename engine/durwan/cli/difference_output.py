@@ -35,6 +35,7 @@ def comparison_fields(comparison: Comparison, revision: str) -> dict[str, Any]:
         "differences": [_form(each) for each in comparison.differences],
         "renamed": [{"before": old, "after": new} for new, old in comparison.renamed.items()],
         "undecided": dict(comparison.undecided),
+        "notes": list(comparison.notes),
     }
 
 
@@ -129,6 +130,7 @@ def _worded(settled: Settled) -> str:
 def _notes(comparison: Comparison) -> Iterator[str]:
     for new, old in comparison.renamed.items():
         yield f"renamed: `{old}` is `{new}` now; a code that follows the name follows it"
+    yield from comparison.notes
     for action, because in comparison.undecided.items():
         yield f"undecided: {action}: {visible(because)}"
 

@@ -20,6 +20,7 @@ from durwan.runtime.policy import Compiled
 from durwan.workshop.differences import DEADLINE, Comparison, Difference, Request
 from durwan.workshop.instants import midweek
 from durwan.workshop.isolation import answers
+from durwan.workshop.renames import undecisive
 from durwan.workshop.settlements import Settlements
 from durwan.workshop.shrinking import shrink
 from durwan.workshop.sides import Sides, changed_keys, rank, told_once
@@ -71,7 +72,12 @@ def compare(  # noqa: PLR0913 - two sides, each with its keys
             undecided[action if key is None else f"{action} with key {key}"] = because
         settled(done, len(pieces))
     kept = sorted(told_once(differences), key=rank)
-    return Comparison(differences=tuple(kept), undecided=undecided, renamed=sides.renames.old_names)
+    return Comparison(
+        differences=tuple(kept),
+        undecided=undecided,
+        renamed=sides.renames.old_names,
+        notes=tuple(undecisive(old, new, sides.renames)),
+    )
 
 
 class _Comparer:

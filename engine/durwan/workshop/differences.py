@@ -42,12 +42,13 @@ class Comparison:
 
     `same` is True where no request is decided differently, and None where that is not known: some of the actions are
     `undecided`, each with the reason, and nothing was found. `differences` are newly allowed ones first.
-    `renamed` holds the old names of rules by their new ones.
+    `renamed` holds the old names of rules by their new ones. `notes` say what else changed and decides nothing.
     """
 
     differences: tuple[Difference, ...]
     undecided: Mapping[str, str]
     renamed: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool | None:
