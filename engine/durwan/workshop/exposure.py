@@ -82,6 +82,12 @@ class Exposure:
         return tuple(reach for reach in self.actions.values() if reach.possible)
 
     @property
+    def networks(self) -> tuple[str, ...]:
+        """The key's allowlist, as it is written."""
+        given = self.attributes.get("networks")
+        return tuple(map(str, given)) if isinstance(given, list | tuple | set | frozenset) else ()  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - of anything
+
+    @property
     def undecided(self) -> tuple[Reach, ...]:
         """The actions of which nothing was found out."""
         return tuple(reach for reach in self.actions.values() if reach.possible is None)

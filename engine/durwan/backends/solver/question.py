@@ -34,23 +34,28 @@ class Question:
     Args:
         programs: what is asked about; `encodings` holds their formulas, in this order.
         fixed: attributes whose values are settled, None for those that are unknown.
+        own: likewise, for each program by itself; none where nothing is said.
         empty: sets and networks that are unknown or have no members.
         near: the instant that a request that is found should have if it can, in milliseconds since the epoch.
         milliseconds: how long the solver may think about one step. It does not always keep to that: whoever needs
             certainty asks in a process that can be ended.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is known beforehand; all but one by name
         self,
         programs: Sequence[Program],
         *,
         fixed: Mapping[str, Value | None] = _NOTHING_FIXED,
+        own: Sequence[Mapping[str, Value | None]] = (),
         empty: Collection[str] = (),
         near: int,
         milliseconds: int = 20_000,
     ) -> None:
-        self.variables = Variables(Texts(programs, _words(fixed.values())), fixed, empty)
-        self.encodings = [Encoding(program, self.variables) for program in programs]
+        own = own or [_NOTHING_FIXED] * len(programs)
+        words = [word for each in (fixed, *own) for word in _words(each.values())]
+        self.variables = Variables(Texts(programs, words), fixed, empty)
+        pairs = zip(programs, own, strict=True)
+        self.encodings = [Encoding(program, self.variables, settled) for program, settled in pairs]
         self._near = near
         self._solver = z3.Solver()
         self._solver.set("timeout", milliseconds)

@@ -66,7 +66,7 @@ class Variables:
     def attribute(self, path: str, declared: Type, held: Mapping[str, frozenset[str]]) -> Value:
         """What an attribute says to a program that declares this type; `held` is what each scope includes there."""
         if path in self.fixed:
-            return _settled(self.fixed[path], self.texts, declared)
+            return self.settled(self.fixed[path], declared)
         kind = _kind(declared)
         if (path, kind) not in self.attributes:
             self.attributes[path, kind] = self._made(path, kind)
@@ -82,6 +82,10 @@ class Variables:
                 return Held(known, path, holds, is_text, tuple(held.items()))
             case _:
                 return raw
+
+    def settled(self, value: Known | None, declared: Type) -> Value:
+        """A value that is given beforehand; None for one that is unknown."""
+        return _settled(value, self.texts, declared)
 
     def like(self, pattern: str) -> Term:
         """Which strings that the policy does not name are like a pattern: a function from their numbers."""
