@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from durwan.cli.output import Output
     from durwan.diagnostics import Diagnostic
-    from durwan.program.program import Program
 
 EXAMPLES = """\
   policy-check access policies/

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durwan.cli import arguments as options
 from durwan.cli.action_patterns import matching_actions
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from durwan.compilation import Compilation
     from durwan.program.program import Program
     from durwan.workshop.exposure import Exposure, Key
+
+_SOME_ID: Final = "some-key"
 
 EXAMPLES = """\
   policy-check exposure policies/ desk-7
@@ -97,7 +99,8 @@ def _keys(
             else:
                 write_diagnostics(output, mistakes, "")
             return None
-        return [(None, attributes)]
+        # Whatever its id is, a key has one.
+        return [(None, {"id": _SOME_ID, **attributes})]
     if arguments.all:
         if not own:
             raise UsageError("the policy set has no keys: name a file of attributes with --attributes")

@@ -62,7 +62,7 @@ def notes(exposure: Exposure) -> Iterator[str]:
         return
     yield f"{len(possible)} of {len(exposure.actions)} actions are possible with this key alone"
     yield f"from any address: {_where(exposure)}"
-    yield f"at any time: {_when(possible)}"
+    yield f"for how long: {_when(possible)}"
 
 
 def _where(exposure: Exposure) -> str:
@@ -79,6 +79,6 @@ def _where(exposure: Exposure) -> str:
 def _when(possible: Sequence[Reach]) -> str:
     ends = [reach.until for reach in possible if reach.until is not None]
     if not ends:
-        return "yes, without end"
+        return "without end"
     last = format_instant(max(ends))
-    return f"no, until {last}" if len(ends) == len(possible) else f"until {last}, and some without end"
+    return f"until {last}" if len(ends) == len(possible) else f"until {last}, and some without end"

@@ -47,6 +47,8 @@ _OUTSIDE: Final = nodes.Operation(
 # A key: the id under which it is found, and the attributes that it has.
 Key = tuple[str | None, Mapping[str, object]]
 
+_Known = Mapping[str, Value | None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
@@ -172,10 +174,11 @@ class _Thief:
         self._said: object = dict(self._attributes) if key_id is None else key_id
         self._keys: KeyLookup = no_keys if key_id is None else StaticKeys({key_id: self._attributes}).get
         self._program = program
-        known = Attributes(program.schema, {"key": self._attributes}, no_keys)
+        attributes = Attributes(program.schema, {"key": self._attributes}, no_keys)
+        known = {path: attributes.read(path) for path in program.schema.attributes if path.startswith("key.")}
         self._in_use = _in_use(known)
         self._near = (self._in_use if _has_expired(known) else midweek()) if near is None else near
-        self._networks = known.read("key.networks")
+        self._networks = known.get("key.networks")
         self._question = Question(
             [program], fixed=_fixed(program.schema, known), empty=_perhaps_empty(program.schema), near=self._near
         )
@@ -224,7 +227,7 @@ class _Thief:
 
     def _elsewhere(self, decisions: Decisions) -> bool | None:
         """Whether it is possible from an address that the key's allowlist does not hold; any, where it has none."""
-        if self._networks is None:
+        if self._networks is None or "client.ip" not in self._program.schema.attributes:
             return True
         outside = self._question.encodings[0].truth(_OUTSIDE).false
         try:
@@ -323,12 +326,12 @@ def _stops(barrier: Rule | Limit, evaluation: reference.Evaluation) -> bool:
 # ------------------------------------------------------------------------------------------------- what a thief has
 
 
-def _fixed(schema: Schema, key: Attributes) -> dict[str, Value | None]:
+def _fixed(schema: Schema, key: _Known) -> dict[str, Value | None]:
     fixed: dict[str, Value | None] = {}
     for path, declared in schema.attributes.items():
         context = path.partition(".")[0]
         if context == "key":
-            fixed[path] = key.read(path)
+            fixed[path] = key[path]
         elif context in _UNKNOWN or (context == _UNKNOWN_OR_EMPTY and not _is_collection(declared)):
             fixed[path] = None
     return fixed
@@ -346,12 +349,12 @@ def _is_collection(declared: Type) -> bool:
     return isinstance(declared, types.SetOf | types.Network)
 
 
-def _has_expired(key: Attributes) -> bool:
-    expires = key.read("key.expires")
+def _has_expired(key: _Known) -> bool:
+    expires = key.get("key.expires")
     return isinstance(expires, int) and expires <= midweek()
 
 
-def _in_use(key: Attributes) -> int:
+def _in_use(key: _Known) -> int:
     """An instant of the week after the last that the key's record tells."""
-    told = [key.read(f"key.{name}") for name in ("created", "rotated", "last_used", "not_before")]
+    told = [key.get(f"key.{name}") for name in ("created", "rotated", "last_used", "not_before")]
     return midweek(max((each for each in told if isinstance(each, int)), default=midweek()) + _WEEK)
