@@ -40,14 +40,14 @@ def write_suggestions(arguments: argparse.Namespace, output: Output, found: Veri
     near = midweek() if arguments.now is None else clock_of(arguments)()
     # With the solver, which takes a while to load.
     from durwan.workshop.suggesting import suggest  # noqa: PLC0415
-    from durwan.workshop.suggesting.writing import test_file  # noqa: PLC0415
+    from durwan.workshop.suggesting.writing import suggested_file  # noqa: PLC0415
 
     with output.progress_bar("looking for requests", len(coverage.missing)) as bar:
         suggestions = suggest(found.compilation, coverage, found.suite, deadline, near=near, settled=bar.advance)
     if output.is_json:
         output.write_json(_form(suggestions, root), found.compilation.revision)
     else:
-        output.write(test_file(suggestions, root))
+        output.write(suggested_file(suggestions, root))
     return UNDECIDED if suggestions.undecided else GOOD
 
 

@@ -102,7 +102,7 @@ def test_undecided(call: Call, keyed: Path) -> None:
     """With too little time the exit code is 4, and it says so."""
     ended = call("exposure", keyed, "desk-7", "--timeout", "0.000001")
     assert ended.code == 4
-    assert "? orders.create  undecided: not decided within 1e-06 s\n" in ended.out
+    assert "  undecided: not decided within 1e-06 s\n" in ended.out
 
 
 @pytest.mark.parametrize(

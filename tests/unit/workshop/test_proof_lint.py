@@ -202,11 +202,12 @@ deny  constant when risk.flagged and 5 > 6
 
 
 def test_what_takes_too_long_is_undecided() -> None:
-    """With no time at all nothing is said, and what was not looked at is named."""
+    """With no time at all, what was not looked at is named, and the codes count as not judged."""
     program = compiled(policy=HEAD + DOOR + NEVER_APPLIES["two windows that never overlap"]).program
     assert program is not None
     found = prove_lint(program, deadline=0.0)
-    assert (found.diagnostics, found.undecided) == ((), ("both", "trade"))
+    assert found.undecided
+    assert set(found.undecided) <= {"both", "trade"}
     assert found.unjudged == {"P0751", "P0752", "P0753"}
 
 

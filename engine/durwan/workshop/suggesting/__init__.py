@@ -149,7 +149,7 @@ class _Suggesting:
             earlier.append(target)
 
     def _shown_by_earlier(self, target: Target, least: int) -> list[Target] | None:
-        """The targets of an earlier case that shows this one too, at least so well; where 0 is said, as well as can be."""
+        """The targets of an earlier case that shows this one too, at least so well; with 0, as well as can be."""
         if id(target) not in self._variants:
             self._variants[id(target)] = variants_of(self._coverage.program, target)
         variants = self._variants[id(target)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from durwan.backends.solver.question import Question, UndecidedError
 from durwan.backends.solver.z3_interface import Term, both, either, negated
@@ -66,6 +66,11 @@ class Searcher:
         for action in actions:
             if search.best is None or search.best.strength < NOTICED:
                 search.from_nothing(action)
+        if search.best is None and search.goal is not self._targets[place].goal:
+            # Only the first occurrence of a recurring edge was tried.
+            search.goal = self._targets[place].goal
+            for action in actions:
+                search.from_nothing(action)
         return search.best, "" if search.best is not None else search.because
 
 
@@ -79,7 +84,9 @@ class _Search:
         self._near = near
         self.goal: Goal = anchored(program, target.goal, near)
         self.best: Shown | None = None
+        # Why it is not known whether anything reaches the goal; empty where that is known.
         self.because = ""
+        self._gave_up = ""
 
     def freedoms(self) -> list[frozenset[str]]:
         """What may be changed of an existing request, the least first: with the time, all that has to be recent."""
@@ -109,15 +116,17 @@ class _Search:
             self._take(replace(shown, start=number, request=request))
 
     def from_nothing(self, action: str) -> None:
-        """Looks for any request."""
+        """Looks for any request, and notes where it is not known whether there is one."""
         question = self._question({}, self._near)
-        for shown in self._found(question, action, lambda found: found):
+        self._gave_up = ""
+        for shown in self._found(question, action, _unchanged):
 
             def holds(request: Request, least: int = shown.strength) -> bool:
                 return self._strength(request) >= least
 
             schema = self._variants.program.schema
             self._take(replace(shown, request=shrink(shown.request, schema, holds)))
+        self.because = self.because or self._gave_up
 
     # -------------------------------------------------------------------------------------------------------- steps
 
@@ -125,7 +134,7 @@ class _Search:
         variants = self._variants
         return Question([variants.program, variants.if_true, variants.if_false], fixed=fixed, near=near)
 
-    def _found(self, question: Question, action: str, complete: Any) -> Iterator[Shown]:
+    def _found(self, question: Question, action: str, complete: Callable[[Request], Request]) -> Iterator[Shown]:
         """The first request that shows the target better than the best so far, of those that show it best."""
         least = 0 if self.best is None else self.best.strength
         for strength, wanted in self._wanted(question, action):
@@ -141,7 +150,7 @@ class _Search:
             try:
                 shown = question.find(action, wanted, accept)
             except UndecidedError as error:
-                self.because = str(error)
+                self._gave_up = str(error) if strength == REACHED else ""
                 continue
             if shown is not None:
                 yield shown
@@ -177,6 +186,10 @@ class _Search:
             if self._strength(before) >= strength:
                 request = before
         return request
+
+
+def _unchanged(found: Request) -> Request:
+    return found
 
 
 def _unlike(first: Term, second: Term) -> Term:
@@ -231,6 +244,6 @@ def _set(request: Request, path: str, value: object) -> Request:
     if path == "now":
         return {**request, "now": value} if value is not None else request
     context, _, name = path.partition(".")
-    given: Any = request.get(context)
-    said: dict[str, Any] = given if isinstance(given, dict) else {}
+    given = request.get(context)
+    said: dict[str, Any] = dict(cast("dict[str, Any]", given)) if isinstance(given, dict) else {}
     return request if value is None and name not in said else {**request, context: {**said, name: value}}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from durwan.language.lint.program_walk import parts_of
+from durwan.language.lint.program_walk import owners_of, parts_of
 from durwan.model import types
 from durwan.model.request import Attributes, KeyLookup, instant_of
 from durwan.program import nodes, reference
@@ -70,7 +70,7 @@ def read_for(program: Program, target: Target, *, widely: bool) -> frozenset[str
     """The attributes, and `now`, that the target is about; `widely` with all that its rules read about its actions."""
     found = set(read_by(target.goal.expression, program))
     is_it = _finder(target)
-    for each in (*program.rules, *program.limits) if widely else ():
+    for each in owners_of(program) if widely else ():
         whole = nodes.And(operands=(each.body.when, nodes.Not(operand=each.body.unless)))
         if not target.goal.actions.isdisjoint(each.actions) and (
             each.span == target.span or any(is_it(part) for part in parts_with_lets(whole, program.lets))

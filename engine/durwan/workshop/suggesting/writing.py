@@ -22,7 +22,7 @@ _HEAD: Final = """\
 """
 
 
-def test_file(suggestions: Suggestions, root: str) -> str:
+def suggested_file(suggestions: Suggestions, root: str) -> str:
     """The file; it passes as it is. `root` stands before the paths of the policy set's files in comments."""
     lines = [_HEAD.rstrip()]
     lines += _remarks("no request can reach these, as was proved", suggestions.unreachable, root)
