@@ -72,7 +72,7 @@ def counting_limits(program: Program, request: Mapping[str, Any]) -> tuple[Count
     if not program.limits:
         return ()
     evaluation, attributes = evaluation_of(program, request)
-    return tuple(
+    counting = [
         CountingLimit(
             count=limit.count,
             period=limit.period,
@@ -81,7 +81,9 @@ def counting_limits(program: Program, request: Mapping[str, Any]) -> tuple[Count
         )
         for limit in program.limits
         if request["action"] in limit.actions and evaluation.body(limit.body).value is not False
-    )
+    ]
+    # In which order they are checked changes nothing: all are charged, or none.
+    return tuple(sorted(counting, key=repr))
 
 
 def evaluation_of(
