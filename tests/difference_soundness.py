@@ -62,7 +62,8 @@ def generate_pair(seed: int) -> tuple[Program, Program, str]:
     if draw < 0.15:
         rules = random.sample(old.rules, len(old.rules))
         return old, replace(old, rules=tuple(replace(rule, order=at) for at, rule in enumerate(rules))), "another order"
-    new, made = old, []
+    new = old
+    made: list[str] = []
     for _ in range(random.choice((1, 1, 1, 2))):
         # Half of all mutations are about which actions a rule is on; one kind at a time gives each its turn.
         found = list(mutations(new))
@@ -75,10 +76,7 @@ def generate_pair(seed: int) -> tuple[Program, Program, str]:
 
 def _limit(generator: Generator, order: int) -> Limit:
     random = generator.random
-    cost: nodes.Expression = nodes.IntLiteral(value=1)
-    if random.random() < 0.5:
-        weight = nodes.Attribute(path="request.weight", type=types.Int())
-        cost = nodes.Default(operand=weight, fallback=cost)
+    one, weight = nodes.IntLiteral(value=1), nodes.Attribute(path="request.weight", type=types.Int())
     return Limit(
         name=f"limit{order}",
         actions=tuple(sorted(random.sample(ACTIONS, random.randrange(1, 4)))),
@@ -86,7 +84,7 @@ def _limit(generator: Generator, order: int) -> Limit:
         order=order,
         count=Decimal(random.choice((1, 100))),
         period=10_000,
-        cost=cost,
+        cost=random.choice((one, weight, nodes.Default(operand=weight, fallback=one))),
         per=tuple(random.sample([path for path in ATTRIBUTES if path.startswith(("key.", "client."))], 2)),
         status=429,
         code=f"limit{order}",
@@ -100,7 +98,7 @@ def _engine(program: Program) -> Engine:
 
 
 def differing(old: Program, new: Program, random: Random, count: int) -> Iterator[tuple[Mapping[str, Any], Group]]:
-    """Of so many random requests, those that are decided differently: sifted by generated code, told by the reference."""
+    """Those of so many random requests that differ: sifted by generated code, told apart by the reference."""
     before, after = _engine(old), _engine(new)
     for _ in range(count):
         request = generate_request(random)

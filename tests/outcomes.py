@@ -7,6 +7,7 @@ which limits count it, with their count, period, cost and `per` values. The name
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -19,7 +20,8 @@ from durwan.program.program import Program
 NOW = 1_772_442_000_000
 
 
-class CountingLimit(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountingLimit:
     """A limit that counts a request: what it allows, and the values that it reads, which may be unknown."""
 
     count: Decimal

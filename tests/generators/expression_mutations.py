@@ -39,7 +39,9 @@ def changes(expression: Expression, schema: Schema) -> Iterator[Changed]:
         case nodes.Operation():
             yield from _in_operands(expression, expression.operands, schema)
         case nodes.Not(operand=operand) | nodes.Default(operand=operand):
-            yield from (each._replace(value=replace(expression, operand=each.value)) for each in changes(operand, schema))
+            yield from (
+                each._replace(value=replace(expression, operand=each.value)) for each in changes(operand, schema)
+            )
         case _:
             return
 
@@ -57,7 +59,7 @@ def _in_operands(
             yield each._replace(value=replace(expression, operands=changed))
 
 
-def _own(expression: Expression, schema: Schema) -> Iterator[Changed]:  # noqa: C901 - one case per kind of node
+def _own(expression: Expression, schema: Schema) -> Iterator[Changed]:
     match expression:
         case nodes.And(operands=operands):
             yield Changed("and, or", "`and` becomes `or`", nodes.Or(operands=operands))
@@ -68,7 +70,11 @@ def _own(expression: Expression, schema: Schema) -> Iterator[Changed]:  # noqa: 
         case nodes.Not(operand=operand):
             yield Changed("negation", "a `not` is dropped", operand)
         case nodes.IsKnown():
-            yield Changed("negation", f"`{expression.operand.path}` is the other of known and unknown", nodes.Not(operand=expression))
+            yield Changed(
+                "negation",
+                f"`{expression.operand.path}` is the other of known and unknown",
+                nodes.Not(operand=expression),
+            )
         case nodes.Attribute(path=path, type=types.Bool()):
             yield Changed("negation", f"`not` before `{path}`", nodes.Not(operand=expression))
         case nodes.Default(operand=operand, fallback=fallback):
@@ -82,9 +88,7 @@ def _own(expression: Expression, schema: Schema) -> Iterator[Changed]:  # noqa: 
             yield from _constants(expression, schema)
 
 
-def _operand_dropped(
-    kind: type[nodes.And | nodes.Or], operands: tuple[Expression, ...]
-) -> Iterator[Changed]:
+def _operand_dropped(kind: type[nodes.And | nodes.Or], operands: tuple[Expression, ...]) -> Iterator[Changed]:
     for place in range(len(operands)):
         left = (*operands[:place], *operands[place + 1 :])
         value = left[0] if len(left) == 1 else kind(operands=left)
@@ -93,15 +97,8 @@ def _operand_dropped(
 
 def _constants(expression: Expression, schema: Schema) -> Iterator[Changed]:
     match expression:
-        case nodes.IntLiteral(value=value) | nodes.DurationLiteral(value=value) | nodes.InstantLiteral(value=value):
-            for step in (1, -1):
-                if INT64_MIN <= value + step <= INT64_MAX:
-                    yield Changed("constant", f"{value} becomes {value + step}", replace(expression, value=value + step))
-        case nodes.DecimalLiteral(value=value):
-            exponent = value.as_tuple().exponent
-            step = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)
-            for changed in (EXACT.add(value, step), EXACT.subtract(value, step)):
-                yield Changed("constant", f"{value} becomes {changed}", replace(expression, value=changed))
+        case nodes.IntLiteral() | nodes.DurationLiteral() | nodes.InstantLiteral() | nodes.DecimalLiteral():
+            yield from _one_off(expression)
         case nodes.BoolLiteral(value=value):
             yield Changed("constant", f"{value} becomes {not value}", replace(expression, value=not value))
         case nodes.AddressLiteral(value=packed):
@@ -119,6 +116,21 @@ def _constants(expression: Expression, schema: Schema) -> Iterator[Changed]:
                 yield each._replace(value=replace(expression, value=each.value))
         case _:
             return
+
+
+def _one_off(
+    literal: nodes.IntLiteral | nodes.DurationLiteral | nodes.InstantLiteral | nodes.DecimalLiteral,
+) -> Iterator[Changed]:
+    """A step up and a step down: one, a millisecond, or the last place that a decimal is written with."""
+    found: list[Any]
+    if isinstance(literal, nodes.DecimalLiteral):
+        exponent = literal.value.as_tuple().exponent
+        step = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)
+        found = [EXACT.add(literal.value, step), EXACT.subtract(literal.value, step)]
+    else:
+        found = [each for each in (literal.value + 1, literal.value - 1) if INT64_MIN <= each <= INT64_MAX]
+    for each in found:
+        yield Changed("constant", f"{literal.value} becomes {each}", replace(literal, value=each))
 
 
 def _texts(operation: nodes.Operation, literal: nodes.StringLiteral) -> Iterator[Changed]:
@@ -147,7 +159,9 @@ def network_changes(network: NetworkSet) -> Iterator[Changed]:
         if size < 1 << (8 * length):
             start = first // (2 * size) * 2 * size
             wider = (start, min(start + 2 * size, 1 << (8 * length)) - 1)
-            yield Changed("network", f"{network} gets a range one bit wider", NetworkSet([*others, _range(wider, length)]))
+            yield Changed(
+                "network", f"{network} gets a range one bit wider", NetworkSet([*others, _range(wider, length)])
+            )
         if size > 1:
             less = _range((first, last - 1), length)
             yield Changed("network", f"{network} loses the last address of a range", NetworkSet([*others, less]))

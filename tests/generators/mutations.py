@@ -36,10 +36,10 @@ def mutations(program: Program) -> Iterator[Mutation]:
             place = f"{found.effect if isinstance(found, Rule) else 'limit'} {found.name}"
             yield Mutation(
                 kind="rule dropped", place=place, detail="dropped",
-                program=replace(program, **{field: (*every[:index], *every[index + 1 :])}),
+                program=_with(program, field, (*every[:index], *every[index + 1 :])),
             )  # fmt: skip
             for each in _of_rule(found, program) if isinstance(found, Rule) else _of_limit(found, program):
-                changed = replace(program, **{field: (*every[:index], each.value, *every[index + 1 :])})
+                changed = _with(program, field, (*every[:index], each.value, *every[index + 1 :]))
                 yield Mutation(kind=each.kind, place=place, detail=each.detail, program=changed)
     yield from _named(program, "lets", {name: changes(it, program.schema) for name, it in program.lets.items()})
     yield from _named(program, "networks", {name: network_changes(it) for name, it in program.networks.items()})
@@ -48,11 +48,16 @@ def mutations(program: Program) -> Iterator[Mutation]:
     yield from _of_scopes(program)
 
 
+def _with(program: Program, field: str, value: Any) -> Program:
+    changed: Any = {field: value}
+    return replace(program, **changed)
+
+
 def _named(program: Program, field: str, found: Mapping[str, Iterator[Changed]]) -> Iterator[Mutation]:
     for name, every in found.items():
         for each in every:
             named = {**getattr(program, field), name: each.value}
-            changed = replace(program, **{field: named})
+            changed = _with(program, field, named)
             yield Mutation(kind=each.kind, place=f"{field[:-1]} {name}", detail=each.detail, program=changed)
 
 
@@ -134,7 +139,9 @@ def _of_window(window: Window) -> Iterator[Changed]:
         for detail, changed in _of_span(span):
             yield Changed("window", detail, _window(window, (*spans[:index], changed, *spans[index + 1 :]), exceptions))
         if len(spans) > 1:
-            yield Changed("window", f"{span} is dropped", _window(window, (*spans[:index], *spans[index + 1 :]), exceptions))
+            yield Changed(
+                "window", f"{span} is dropped", _window(window, (*spans[:index], *spans[index + 1 :]), exceptions)
+            )
     for index, span in enumerate(exceptions):
         for detail, changed in _of_span(span):
             moved = (*exceptions[:index], changed, *exceptions[index + 1 :])

@@ -163,8 +163,13 @@ def main() -> int:
         verdicts[number] = verdict
         if verdict.fate not in {"tests", "equivalent"}:
             mutant = mutants[number]
-            print(f"{number:>4} {verdict.fate:<11}{mutant.place}: {mutant.detail} ({mutant.kind}) {verdict.by}", flush=True)
-    print(f"\n{table(mutants, verdicts)}\n\ncaught: {caught_share(verdicts):.1%} of those that decide anything otherwise")
+            print(
+                f"{number:>4} {verdict.fate:<11}{mutant.place}: {mutant.detail} ({mutant.kind}) {verdict.by}",
+                flush=True,
+            )
+    print(
+        f"\n{table(mutants, verdicts)}\n\ncaught: {caught_share(verdicts):.1%} of those that decide anything otherwise"
+    )
     return 0
 
 

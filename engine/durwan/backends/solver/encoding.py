@@ -282,7 +282,10 @@ class Encoding:
         """Whether a member is held: itself, or by another that includes it."""
         texts = self._variables.texts
         others = [
-            both(self._variables.holds(held, constant(texts.number(scope))), within(term, texts.numbers(included - {scope})))
+            both(
+                self._variables.holds(held, constant(texts.number(scope))),
+                within(term, texts.numbers(included - {scope})),
+            )
             for scope, included in held.includes
             if len(included) > 1
         ]

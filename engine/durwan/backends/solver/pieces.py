@@ -91,7 +91,9 @@ class Application:
     def around(self, number: int) -> Term:
         """What is so about this number and its neighbours."""
         low, high = self.pieces.piece(number)
-        return either(negated(both(self.term >= low, self.term <= high)), agrees(self.truth, self.pieces.answer(number)))
+        return either(
+            negated(both(self.term >= low, self.term <= high)), agrees(self.truth, self.pieces.answer(number))
+        )
 
 
 def agrees(truth: Truth, answer: bool | None) -> Term:

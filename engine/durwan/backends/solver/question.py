@@ -59,9 +59,7 @@ class Question:
         """What a program decides about an action."""
         return decisions(self.encodings[program], action)
 
-    def find(
-        self, action: str, wanted: Term, accept: Callable[[Request], _Accepted | None]
-    ) -> _Accepted | None:
+    def find(self, action: str, wanted: Term, accept: Callable[[Request], _Accepted | None]) -> _Accepted | None:
         """What `accept` makes of a request of which the formula is true; None if there is no such request.
 
         `accept` asks the reference evaluator: None says that the request is not what was wanted after all.
