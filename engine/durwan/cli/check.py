@@ -1,4 +1,4 @@
-"""`policy-check [check] [PATH]`: compile, lint, test; three lines on what was found."""
+"""`policy-check [check] [PATH]`: compile, lint, test; four lines on what was found."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from durwan.cli import arguments as options
+from durwan.cli import coverage_output as covering
 from durwan.cli.findings import (
     counted,
     counted_severities,
@@ -41,11 +42,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_filters(parser)
     options.add_case_filter(parser)
     options.add_clock(parser)
+    covering.add_threshold(parser)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Checks the policy set, writes what was found, and returns the exit code."""
     clock, pattern, root = clock_of(arguments), pattern_of(arguments), root_of(arguments)
+    threshold = covering.threshold_of(arguments)
     began = time.perf_counter()
     compilation = compile_set(arguments)
     output.progress(f"compiled in {time.perf_counter() - began:.2f} s")
@@ -53,15 +56,23 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     output.progress(f"checked in {time.perf_counter() - began:.2f} s")
     diagnostics = selected(arguments, found.diagnostics)
     code = exit_code(arguments, compilation, diagnostics, found.results or ())
+    coverage = covering.coverage_of(found, clock)
+    code = code or covering.coverage_code(coverage, threshold)
     if output.is_json:
         tests = None if found.results is None else test_fields(found.results, root)
         fields = {"compiled": compilation.program is not None, "diagnostics": diagnostic_forms(diagnostics, root)}
-        output.write_json(fields | {"tests": tests}, compilation.revision)
+        covered = None if coverage is None else covering.coverage_fields(coverage, root)
+        output.write_json(fields | {"tests": tests, "coverage": covered}, compilation.revision)
         return code
     write_diagnostics(output, diagnostics, root)
     write_failures(output, found.results or (), root)
     if not output.quiet:
         output.write(_summary(found, diagnostics, output))
+        if coverage is not None:
+            line = covering.coverage_line(coverage)
+            output.write(
+                f"covered   {output.style.paint(line, 'bad' if coverage.figure.is_under(threshold) else 'good')}\n"
+            )
     return code
 
 

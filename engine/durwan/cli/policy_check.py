@@ -51,6 +51,7 @@ exit codes:
   1  findings: a test failed, a bundle is refused, or a warning under --fail-level warning
   2  the call or the configuration is wrong
   3  the policies do not compile
+  5  less coverage than --threshold asks for
   10 a fault of policy-check itself
 """
 

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from durwan.model.address import NetworkSet
-from durwan.model.types import INT64_MAX, INT64_MIN
+from durwan.model.types import INT64_MAX, INT64_MIN, Number, Type
 from durwan.model.values import EXACT, within_digits
 from durwan.model.window import Window
 
@@ -71,6 +71,21 @@ def multiply(left: int | Decimal, right: int | Decimal) -> int | Decimal | None:
     if isinstance(left, int) and isinstance(right, int):
         return checked(left * right)
     return checked(EXACT.multiply(left, right))
+
+
+def add_decimals(left: int | Decimal, right: int | Decimal) -> Decimal | None:
+    """The exact sum as a decimal: 18+18 digits bound it, however the operands came."""
+    return within_digits(EXACT.add(left, right))
+
+
+def subtract_decimals(left: int | Decimal, right: int | Decimal) -> Decimal | None:
+    """The exact difference as a decimal."""
+    return within_digits(EXACT.subtract(left, right))
+
+
+def multiply_decimals(left: int | Decimal, right: int | Decimal) -> Decimal | None:
+    """The exact product as a decimal."""
+    return within_digits(EXACT.multiply(left, right))
 
 
 @lru_cache(maxsize=4096)
@@ -210,3 +225,12 @@ _ENTRIES = (
 OPERATORS: dict[str, Operator] = {entry.name: entry for entry in _ENTRIES}
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 ARITHMETIC = frozenset({"+", "-", "*"})
+# A decimal may come as a whole number; what its sums and products may reach does not depend on that.
+_OF_DECIMALS: dict[str, Callable[..., Any]] = {"+": add_decimals, "-": subtract_decimals, "*": multiply_decimals}
+
+
+def meaning_of(name: str, result: Type) -> Callable[..., Any]:
+    """What an operator means where its result has this type."""
+    if isinstance(result, Number) and name in ARITHMETIC:
+        return _OF_DECIMALS[name]
+    return OPERATORS[name].meaning

@@ -17,7 +17,7 @@ from durwan.model.types import TIME_MAX
 from durwan.model.window import Window
 from durwan.program import change, nodes
 from durwan.program.nodes import Expression
-from durwan.program.operators import ARITHMETIC, COMPARISONS, OPERATORS
+from durwan.program.operators import ARITHMETIC, COMPARISONS, meaning_of
 from durwan.program.program import Body, Program, Rule
 
 
@@ -100,7 +100,7 @@ class Evaluation:
         values = [operand.value for operand in operands]
         if any(value is None for value in values):
             return Reading(None, moves, doubts=frozenset[str]().union(*(operand.doubts for operand in operands)))
-        value = OPERATORS[operation.operator].meaning(*values)
+        value = meaning_of(operation.operator, operation.type)(*values)
         slope = _slope(operation.operator, operands)
         if slope:
             moves = change.earliest(moves, _change(operation.operator, operands, slope))

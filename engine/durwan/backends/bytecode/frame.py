@@ -31,7 +31,16 @@ from durwan.model.decision import NEVER
 from durwan.model.types import INT64_MAX, INT64_MIN, TIME_MAX, TIME_MIN
 from durwan.model.values import StringSet, reader
 from durwan.program.nodes import Expression
-from durwan.program.operators import add, has_at_least, like, multiply, subtract
+from durwan.program.operators import (
+    add,
+    add_decimals,
+    has_at_least,
+    like,
+    multiply,
+    multiply_decimals,
+    subtract,
+    subtract_decimals,
+)
 from durwan.program.program import Program
 
 DECIMAL_BOUND = 10**18
@@ -109,9 +118,15 @@ HELPERS: Mapping[str, Any] = {
     "add": add,
     "subtract": subtract,
     "multiply": multiply,
+    "add_decimals": add_decimals,
+    "subtract_decimals": subtract_decimals,
+    "multiply_decimals": multiply_decimals,
     "settled_add": settled_sum(add),
     "settled_subtract": settled_sum(subtract),
     "settled_multiply": settled_sum(multiply),
+    "settled_add_decimals": settled_sum(add_decimals),
+    "settled_subtract_decimals": settled_sum(subtract_decimals),
+    "settled_multiply_decimals": settled_sum(multiply_decimals),
     "NEVER": NEVER,
 }
 

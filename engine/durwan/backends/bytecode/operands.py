@@ -156,6 +156,7 @@ class Operands(ABC):
     def _arithmetic(self, operation: nodes.Operation, state: State) -> tuple[Code, ast.expr]:
         """Exact arithmetic by a helper, since the answer is unknown where 64 bits or 18+18 digits do not hold it."""
         helper = {"+": "add", "-": "subtract", "*": "multiply"}[operation.operator]
+        helper += "_decimals" if isinstance(operation.type, types.Number) else ""
         values: list[ast.expr] = []
         operands = self._reading(operation.operands, values)
         if self._frame.strict:

@@ -40,7 +40,7 @@ from durwan.model.window_spans import CalendarSpan, DatesSpan, InstantSpan, Span
 from durwan.model.zone import DAY
 from durwan.program import nodes
 from durwan.program.nodes import Expression
-from durwan.program.operators import COMPARISONS
+from durwan.program.operators import COMPARISONS, like_parts
 from durwan.program.program import Body, Program
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -212,9 +212,9 @@ class Encoding:
         match value:
             case Text(known, term):
                 return decided(known, within(term, self._variables.texts.numbers(str(each) for each in members)))
-            case Number(known, _, True):
+            case Number(known) if value.is_decimal or any(isinstance(each, Decimal) for each in members):
                 units = [in_units(each) for each in members if isinstance(each, int | Decimal)]
-                return decided(known, within(value.term, [(each, each) for each in sorted(units)]))
+                return decided(known, within(value.in_units(), [(each, each) for each in sorted(units)]))
             case Number(known, term):
                 return decided(known, within(term, [(int(each), int(each)) for each in sorted(members)]))
             case Place(known, term):
@@ -259,6 +259,9 @@ class Encoding:
         if not isinstance(value, Text):
             return UNKNOWN
         texts = self._variables.texts
+        parts = like_parts(right.value)
+        if len(parts) == 1:
+            return decided(value.known, value.term == texts.number(parts[0]))
         named = within(value.term, texts.matching(right.value))
         other = both(value.term >= texts.others, self._variables.like(right.value)(value.term))
         return decided(value.known, either(named, other))

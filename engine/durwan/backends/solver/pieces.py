@@ -39,8 +39,8 @@ class SpanPieces:
     window: Window
 
     def answer(self, number: int) -> bool | None:
-        """Whether the instant is inside; None where that is unknown."""
-        return self.window.contains(number)
+        """Whether the instant is inside; None where that is unknown. Who asks has seen to it that it is an instant."""
+        return self.window.contains(number) if TIME_MIN <= number <= TIME_MAX else False
 
     def piece(self, number: int) -> tuple[int, int]:
         """The instants around this one on which the answer is the same."""

@@ -152,10 +152,10 @@ class _Search(Generic[_Accepted]):
         Raises:
             UndecidedError: it is wrong, and nothing says why.
         """
+        told = len(self._question.variables.facts)
         found = self._near() or self._read(model)
         if found is not None:
             return found
-        told = len(self._question.variables.facts)
         wrong = self._tell_pieces(model)
         found = self._elsewhere(model, wrong)
         if found is None and len(self._question.variables.facts) == told:

@@ -14,7 +14,7 @@ from typing import Final
 from durwan.model import types
 from durwan.program import nodes
 from durwan.program.nodes import Expression
-from durwan.program.operators import like
+from durwan.program.operators import like, like_parts
 from durwan.program.program import Program
 
 _LONG: Final = 64
@@ -131,7 +131,11 @@ def _collect(
 ) -> None:
     match node:
         case nodes.Operation(operator="like", operands=(_, nodes.StringLiteral(value=pattern))):
-            patterns.add(pattern)
+            parts = like_parts(pattern)
+            if len(parts) == 1:
+                singles.add(parts[0])
+            else:
+                patterns.add(pattern)
         case nodes.StringLiteral(value=value) | nodes.ScopeLiteral(value=value):
             singles.add(value)
         case nodes.LiteralSet(members=members, element=types.String() | types.Scope()):

@@ -32,6 +32,7 @@ from durwan.backends.solver.values import (
 from durwan.backends.solver.z3_interface import FALSE, TRUE, Term, both, either, negated, within, z3
 from durwan.model import types
 from durwan.model.types import TIME_MAX, TIME_MIN, Type
+from durwan.model.values import EXACT
 from durwan.model.values import Value as Known
 
 _FAMILIES: Final = (1 << 32) + (1 << 128)
@@ -166,7 +167,7 @@ class Variables:
 
 def in_units(number: Decimal | int) -> int:
     """A decimal of at most 18 digits after the point in `UNITS`."""
-    return int(Decimal(number).scaleb(18)) if isinstance(number, Decimal) else number * UNITS
+    return int(number.scaleb(18, context=EXACT)) if isinstance(number, Decimal) else number * UNITS
 
 
 def _kind(declared: Type) -> str:

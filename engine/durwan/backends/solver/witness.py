@@ -13,7 +13,7 @@ from durwan.backends.solver.words import TooManyStatesError, matching_words
 from durwan.backends.solver.z3_interface import Term, both, negated, z3
 from durwan.model.address import format_address
 from durwan.model.types import INT64_MAX
-from durwan.model.values import format_duration, format_instant
+from durwan.model.values import EXACT, format_duration, format_instant
 from durwan.program.operators import like
 
 Request = dict[str, Any]
@@ -158,7 +158,7 @@ def _filled(numbers: list[int], absent: set[int], every: range, count: int) -> l
 
 def decimal_text(units: int) -> str:
     """A decimal of so many units of 10**-18 as a client writes it."""
-    text = f"{Decimal(units).scaleb(-18):f}"
+    text = f"{Decimal(units).scaleb(-18, context=EXACT):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
