@@ -90,6 +90,10 @@ class Evaluation:
             ):
                 return Reading(value)
 
+    def read_path(self, path: str) -> Any:
+        """The value of an attribute, None where it is unknown."""
+        return self._attributes.read(path)
+
     def body(self, body: Body) -> Reading:
         """`A and not B`."""
         return _junction([self.read(body.when), _negation(self.read(body.unless))], decisive=False)

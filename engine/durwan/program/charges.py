@@ -1,0 +1,77 @@
+"""Which limits count a request that the rules allow, and what they count: section 7 of the language page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from durwan.model.decision import Outcome
+from durwan.model.request import Attributes, KeyLookup, instant_of, no_keys
+from durwan.program import reference
+from durwan.program.program import Limit, Program
+
+LIMIT_DOUBT = "limit_unknown"
+LIMIT_UNKNOWN = "what this is counted by is not known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """A limit that is asked: how much it would be charged, and the attributes that keep it from counting."""
+
+    limit: Limit
+    cost: int | Decimal | None
+    unknowns: tuple[str, ...]
+
+    @property
+    def terms(self) -> tuple[object, ...]:
+        """What a client can notice of the limit, its name apart."""
+        limit = self.limit
+        return limit.count, limit.period, limit.per, self.cost, limit.status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """An outcome as the rules have it, and the limits that would be charged for it."""
+
+    outcome: Outcome
+    charges: tuple[Charge, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it is allowed as long as no limit is used up."""
+        return self.outcome.effect == "allow"
+
+
+def settle(
+    program: Program, request: Mapping[str, Any], *, clock: Callable[[], int], keys: KeyLookup = no_keys
+) -> Settled:
+    """What the reference evaluator decides, with the limits that are asked, as if none had been charged before."""
+    outcome = reference.decide(program, request, clock=clock, keys=keys).outcome
+    now = instant_of(request, clock)
+    if outcome.effect != "allow" or now is None:
+        return Settled(outcome=outcome)
+    evaluation = reference.Evaluation(program, Attributes(program.schema, request, keys), now)
+    asked = [limit for limit in program.limits if request["action"] in limit.actions]
+    charges = tuple(_charge(evaluation, limit) for limit in asked if evaluation.body(limit.body).value is not False)
+    doubtful = next((each for each in charges if each.unknowns), None)
+    return Settled(outcome=outcome, charges=charges) if doubtful is None else Settled(outcome=_refusal(doubtful))
+
+
+def _charge(evaluation: reference.Evaluation, limit: Limit) -> Charge:
+    cost = evaluation.read(limit.cost)
+    unread = {path for path in limit.per if evaluation.read_path(path) is None}
+    return Charge(limit=limit, cost=cost.value, unknowns=tuple(sorted({*cost.doubts, *unread})))
+
+
+def _refusal(charge: Charge) -> Outcome:
+    return Outcome(
+        effect="deny",
+        rule=charge.limit.name,
+        status=400,
+        code=LIMIT_DOUBT,
+        reason=LIMIT_UNKNOWN,
+        unknowns=charge.unknowns,
+        revision="",
+    )

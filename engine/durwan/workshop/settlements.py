@@ -1,0 +1,111 @@
+"""How one program settles all requests about an action, as formulas that can be held against another program's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from durwan.backends.solver.decisions import LimitTerms, decisions, first_of
+from durwan.backends.solver.encoding import Encoding
+from durwan.backends.solver.values import Number
+from durwan.backends.solver.z3_interface import FALSE, TRUE, Term, both, either, negated
+from durwan.workshop.renames import Renames
+
+_Answer = tuple[object, ...]
+_Rule = tuple[str, str | None]
+
+_NO_RENAMES: Final = Renames({})
+
+
+class Settlements:
+    """Every answer that a program has for an action, with the condition under which it is the one given."""
+
+    def __init__(self, encoding: Encoding, action: str, renames: Renames = _NO_RENAMES) -> None:
+        self._renames = renames
+        self._answers: dict[_Answer, Term] = {}
+        self._rules: dict[_Rule, Term] = {}
+        self._decisions = found = decisions(encoding, action)
+        if action not in encoding.program.schema.actions:
+            self._add(("deny", None), ("deny", 403, "unknown_action"), TRUE)
+            self.challenged = self.passes = FALSE
+            return
+        for rule, first in first_of(found.denies):
+            self._add(("deny", rule.name), ("deny", rule.status, rule.code), first)
+        open_ = negated(found.denied)
+        self._add(("deny", None), ("deny", 403, "no_rule_allows"), both(open_, negated(found.grantable)))
+        self.challenged = both(open_, found.grantable, found.challenged)
+        for rule, first in first_of(found.challenges):
+            self._add(
+                ("challenge", rule.name), ("challenge", rule.status, rule.code), both(open_, found.grantable, first)
+            )
+        self._add_doubts()
+        self.passes = found.passes
+        for rule, first in first_of(found.allows):
+            self._add(("allow", rule.name), ("allow", rule.obligations), both(found.passes, first))
+
+    def decided_by(self, rule: _Rule) -> Term:
+        """Whether this rule decides, with this effect."""
+        return self._rules.get(rule, FALSE)
+
+    def differs_from(self, other: Settlements) -> Term:
+        """Whether the two answer otherwise."""
+        kinds = [both(term, negated(other._answers.get(answer, FALSE))) for answer, term in self._answers.items()]
+        return either(*kinds, self._other_remedies(other), self._other_charges(other))
+
+    def _add(self, rule: _Rule, answer: _Answer, term: Term) -> None:
+        named = tuple(self._renames.code(each) if isinstance(each, str) else each for each in answer)
+        self._answers[named] = either(self._answers.get(named, FALSE), term)
+        self._rules[rule] = either(self._rules.get(rule, FALSE), term)
+
+    def _add_doubts(self) -> None:
+        """A limit that is asked and cannot count refuses; the first one is named."""
+        earlier: Term = FALSE
+        for limit in self._decisions.limits:
+            doubted = both(limit.applies, negated(limit.known))
+            first = both(self._decisions.allowed, doubted, negated(earlier))
+            self._add(("deny", limit.limit.name), ("deny", 400, "limit_unknown"), first)
+            earlier = either(earlier, doubted)
+
+    # ------------------------------------------------------------------------------------- remedies and limits
+
+    def _remedies(self) -> dict[object, Term]:
+        found: dict[object, Term] = {}
+        for rule, applies in self._decisions.challenges:
+            found[rule.remedy] = either(found.get(rule.remedy, FALSE), applies)
+        return found
+
+    def _other_remedies(self, other: Settlements) -> Term:
+        ours, theirs = self._remedies(), other._remedies()
+        differing = [_unlike(ours.get(each, FALSE), theirs.get(each, FALSE)) for each in {**ours, **theirs}]
+        return both(self.challenged, other.challenged, either(*differing))
+
+    def _charges(self) -> dict[object, list[LimitTerms]]:
+        """The limits by what a client can notice of them, their cost apart."""
+        found: dict[object, list[LimitTerms]] = {}
+        for each in self._decisions.limits:
+            limit = each.limit
+            key = limit.count, limit.period, limit.per, limit.status, self._renames.code(limit.code)
+            found.setdefault(key, []).append(each)
+        return found
+
+    def _other_charges(self, other: Settlements) -> Term:
+        ours, theirs = self._charges(), other._charges()
+        differing = [each for key in {**ours, **theirs} for each in _unpaired(ours.get(key, []), theirs.get(key, []))]
+        return both(self.passes, other.passes, either(*differing))
+
+
+def _unpaired(ours: list[LimitTerms], theirs: list[LimitTerms]) -> Iterator[Term]:
+    """That a limit of one side is charged and none of the other side is charged the same."""
+    for first, second in ((ours, theirs), (theirs, ours)):
+        for limit in first:
+            yield both(limit.applies, *(negated(both(each.applies, _same_cost(limit, each))) for each in second))
+
+
+def _same_cost(limit: LimitTerms, other: LimitTerms) -> Term:
+    assert isinstance(limit.cost, Number)  # noqa: S101 - a limit without a number never passes
+    assert isinstance(other.cost, Number)  # noqa: S101 - likewise
+    return limit.cost.in_units() == other.cost.in_units()
+
+
+def _unlike(first: Term, second: Term) -> Term:
+    return either(both(first, negated(second)), both(second, negated(first)))
