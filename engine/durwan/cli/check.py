@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from durwan.cli import arguments as options
 from durwan.cli import coverage_output as covering
@@ -15,9 +15,10 @@ from durwan.cli.findings import (
     exit_code,
     selected,
     test_fields,
-    write_diagnostics,
-    write_failures,
 )
+from durwan.cli.following import follow_cases
+from durwan.cli.formats import write_findings
+from durwan.cli.judgements import CaseJudgement, Findings
 from durwan.cli.reading import clock_of, compile_set, pattern_of, root_of
 from durwan.workshop.verification import Verification, verify
 
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
 
     from durwan.cli.output import Output
     from durwan.diagnostics import Diagnostic
+    from durwan.diagnostics.terminal import Style
+    from durwan.workshop.coverage.target import Coverage
 
+FORMATS = options.FORMATS
 EXAMPLES = """\
   policy-check policies/
   policy-check policies/ --ref origin/main --fail-level warning
-  policy-check --ignore P0706 -f json -o findings.json
+  policy-check --ignore P0706 -f sarif -o findings.sarif
+  policy-check policies/ --watch
 """
 
 
@@ -42,6 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_filters(parser)
     options.add_case_filter(parser)
     options.add_clock(parser)
+    options.add_watch(parser)
     covering.add_threshold(parser)
 
 
@@ -50,34 +56,46 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     clock, pattern, root = clock_of(arguments), pattern_of(arguments), root_of(arguments)
     threshold = covering.threshold_of(arguments)
     began = time.perf_counter()
-    compilation = compile_set(arguments)
-    output.progress(f"compiled in {time.perf_counter() - began:.2f} s")
-    found = verify(compilation, clock, linted=True, pattern=pattern)
-    output.progress(f"checked in {time.perf_counter() - began:.2f} s")
+    with output.progress_bar("compiling") as bar:
+        compilation = compile_set(arguments)
+        output.progress(f"compiled in {time.perf_counter() - began:.2f} s")
+        follow = follow_cases(output, bar, root)
+        found = verify(compilation, clock, linted=True, pattern=pattern, follow=follow)
+        bar.begin("measuring coverage")
+        coverage = covering.coverage_of(found, clock)
+    seconds = time.perf_counter() - began
+    output.progress(f"checked in {seconds:.2f} s")
     diagnostics = selected(arguments, found.diagnostics)
-    code = exit_code(arguments, compilation, diagnostics, found.results or ())
-    coverage = covering.coverage_of(found, clock)
-    code = code or covering.coverage_code(coverage, threshold)
-    if output.is_json:
-        tests = None if found.results is None else test_fields(found.results, root)
-        fields = {"compiled": compilation.program is not None, "diagnostics": diagnostic_forms(diagnostics, root)}
-        covered = None if coverage is None else covering.coverage_fields(coverage, root)
-        output.write_json(fields | {"tests": tests, "coverage": covered}, compilation.revision)
-        return code
-    write_diagnostics(output, diagnostics, root)
-    write_failures(output, found.results or (), root)
-    if not output.quiet:
-        output.write(_summary(found, diagnostics, output))
-        if coverage is not None:
-            line = covering.coverage_line(coverage)
-            output.write(
-                f"covered   {output.style.paint(line, 'bad' if coverage.figure.is_under(threshold) else 'good')}\n"
-            )
-    return code
+    results = found.results or ()
+    findings = Findings(
+        root=root,
+        revision=compilation.revision,
+        code=exit_code(arguments, compilation, diagnostics, results) or covering.coverage_code(coverage, threshold),
+        diagnostics=diagnostics,
+        judgements=[CaseJudgement(result) for result in results],
+        strict=arguments.fail_level == "warning",
+        complaints=covering.coverage_complaints(coverage, threshold),
+        totals=lambda: covering.coverage_totals(coverage),
+        document=lambda: _document(found, diagnostics, coverage, root),
+        summary=lambda style: _summary(found, diagnostics, style) + _covered(coverage, threshold, style),
+        seconds=seconds,
+    )
+    return write_findings(output, findings)
 
 
-def _summary(found: Verification, diagnostics: Sequence[Diagnostic], output: Output) -> str:
-    compilation, style = found.compilation, output.style
+def _document(
+    found: Verification, diagnostics: Sequence[Diagnostic], coverage: Coverage | None, root: str
+) -> dict[str, Any]:
+    return {
+        "compiled": found.compilation.program is not None,
+        "diagnostics": diagnostic_forms(diagnostics, root),
+        "tests": None if found.results is None else test_fields(found.results, root),
+        "coverage": None if coverage is None else covering.coverage_fields(coverage, root),
+    }
+
+
+def _summary(found: Verification, diagnostics: Sequence[Diagnostic], style: Style) -> str:
+    compilation = found.compilation
     program, results = compilation.program, found.results
     name = compilation.manifest.name
     about_tests = [item for item in diagnostics if item.code.startswith("P08")]
@@ -97,6 +115,13 @@ def _summary(found: Verification, diagnostics: Sequence[Diagnostic], output: Out
         f"linted    {counted_severities(others)}\n"
         f"tested    {style.paint(tested, _color(found, about_tests))}\n"
     )
+
+
+def _covered(coverage: Coverage | None, threshold: float, style: Style) -> str:
+    if coverage is None:
+        return ""
+    role = "bad" if coverage.figure.is_under(threshold) else "good"
+    return f"covered   {style.paint(covering.coverage_line(coverage), role)}\n"
 
 
 def _color(found: Verification, about_tests: Sequence[Diagnostic]) -> str:
