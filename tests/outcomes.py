@@ -1,7 +1,8 @@
 """What it means that two programs decide a request differently: the oracle of the tests of differences and mutations.
 
 A request is decided differently where effect, status, code, obligations or remedies are, or, for what is allowed,
-which limits count it, with their count, period, cost and `per` values. The name of the rule alone is no difference.
+which limits count it, with their count, period, cost, `per` values and answer. The name of the rule alone is no
+difference.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from durwan.model.decision import Outcome, Remedy
+from durwan.model.decision import Remedy
 from durwan.model.request import Attributes, KeyLookup, instant_of, no_keys
 from durwan.program import reference
 from durwan.program.program import Program
@@ -22,23 +23,29 @@ NOW = 1_772_442_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountingLimit:
-    """A limit that counts a request: what it allows, and the values that it reads, which may be unknown."""
+    """A limit that counts a request: what it allows, the values that it reads, and what it answers when used up."""
 
     count: Decimal
     period: int
     cost: Any
     per: tuple[tuple[str, Any], ...]
+    answer: tuple[int, str]
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it cannot count, because what it reads is not known."""
+        return self.cost is None or any(value is None for _, value in self.per)
 
 
 class Decided(NamedTuple):
-    """All of a decision that a difference may be in."""
+    """All of a decision that a difference may be in. In which order remedies and limits come is none."""
 
     effect: str
     status: int
     code: str
-    obligations: tuple[tuple[str, Any], ...]
-    remedies: tuple[Remedy, ...]
-    limits: tuple[CountingLimit, ...]
+    obligations: tuple[tuple[str, Any], ...] = ()
+    remedies: frozenset[Remedy] = frozenset()
+    limits: frozenset[CountingLimit] = frozenset()
 
 
 class Group(NamedTuple):
@@ -51,41 +58,50 @@ class Group(NamedTuple):
     rule_after: str | None
 
 
-def outcome(program: Program, request: Mapping[str, Any]) -> Outcome:
-    """What the reference evaluator decides."""
-    return reference.decide(program, request, clock=lambda: NOW).outcome
+class Answer(NamedTuple):
+    """What becomes of a request, and which rule, or limit that cannot count, decided that."""
+
+    decided: Decided
+    rule: str | None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it is refused because a limit cannot count."""
+        return self.decided.code == "limit_unknown"
 
 
-def decided(program: Program, request: Mapping[str, Any], found: Outcome | None = None) -> Decided:
-    """What the program makes of a request; `found` is what the rules decide, where that is known already."""
-    found = found or outcome(program, request)
-    return Decided(
-        effect=found.effect,
-        status=found.status,
-        code=found.code,
-        obligations=tuple(sorted(found.obligations.items())),
-        remedies=found.remedies,
-        limits=counting_limits(program, request) if found.effect == "allow" else (),
-    )
+def answer(program: Program, request: Mapping[str, Any]) -> Answer:
+    """What becomes of a request as long as no limit is used up, by the reference evaluator and section 7."""
+    found = reference.decide(program, request, clock=lambda: NOW).outcome
+    limits = counting_limits(program, request) if found.effect == "allow" else []
+    doubtful = next((name for name, limit in limits if limit.is_doubtful), None)
+    if doubtful is not None:
+        return Answer(Decided("deny", 400, "limit_unknown"), doubtful)
+    obligations = tuple(sorted(found.obligations.items()))
+    counting = frozenset(limit for _, limit in limits)
+    decided = Decided(found.effect, found.status, found.code, obligations, frozenset(found.remedies), counting)
+    return Answer(decided, found.rule)
 
 
-def counting_limits(program: Program, request: Mapping[str, Any]) -> tuple[CountingLimit, ...]:
-    """The limits that count an allowed request: those whose body is not false (language page, section 7)."""
+def counting_limits(program: Program, request: Mapping[str, Any]) -> list[tuple[str, CountingLimit]]:
+    """The limits, by name, that count an allowed request: those whose body is not false (language page, section 7)."""
     if not program.limits:
-        return ()
+        return []
     evaluation, attributes = evaluation_of(program, request)
-    counting = [
-        CountingLimit(
-            count=limit.count,
-            period=limit.period,
-            cost=evaluation.read(limit.cost).value,
-            per=tuple((path, attributes.read(path)) for path in limit.per),
+    return [
+        (
+            limit.name,
+            CountingLimit(
+                count=limit.count,
+                period=limit.period,
+                cost=evaluation.read(limit.cost).value,
+                per=tuple((path, attributes.read(path)) for path in limit.per),
+                answer=(limit.status, limit.code),
+            ),
         )
         for limit in program.limits
         if request["action"] in limit.actions and evaluation.body(limit.body).value is not False
     ]
-    # In which order they are checked changes nothing: all are charged, or none.
-    return tuple(sorted(counting, key=repr))
 
 
 def evaluation_of(
@@ -104,12 +120,15 @@ def breaks(program: Program, name: str, request: Mapping[str, Any]) -> bool:
     evaluation, _ = evaluation_of(program, request)
     if request["action"] not in invariant.actions or evaluation.read(invariant.condition).value is not True:
         return False
-    return (outcome(program, request).effect == "allow") == (invariant.holds == "never")
+    return reference.decide(program, request, clock=lambda: NOW).allowed == (invariant.holds == "never")
 
 
 def decided_differently(old: Program, new: Program, request: Mapping[str, Any]) -> Group | None:
     """The group that a request belongs to, or None where both programs decide it alike."""
-    before, after = outcome(old, request), outcome(new, request)
-    if decided(old, request, before) == decided(new, request, after):
-        return None
-    return Group(request["action"], before.effect, before.rule, after.effect, after.rule)
+    before, after = answer(old, request), answer(new, request)
+    return None if before.decided == after.decided else group_of(request, before, after)
+
+
+def group_of(request: Mapping[str, Any], before: Answer, after: Answer) -> Group:
+    """The group of a request that is answered so before and so after."""
+    return Group(request["action"], before.decided.effect, before.rule, after.decided.effect, after.rule)

@@ -51,7 +51,7 @@ def pair(case: str) -> tuple[Program, Program]:
     return old, new
 
 
-def group_of(difference: Mapping[str, Any]) -> Group:
+def written_group(difference: Mapping[str, Any]) -> Group:
     """The group that is written down."""
     before, after = difference["before"], difference["after"]
     return Group(difference["action"], before["effect"], before["rule"], after["effect"], after["rule"])
@@ -93,14 +93,14 @@ def test_there_are_twelve_pairs() -> None:
 def test_a_request_written_by_hand_is_of_its_group(case: str, number: int) -> None:
     """What was derived by hand is what the reference evaluator decides before and after."""
     difference = expected(case)["differences"][number]
-    assert decided_differently(*pair(case), difference["request"]) == group_of(difference)
+    assert decided_differently(*pair(case), difference["request"]) == written_group(difference)
     assert is_witness(case, number, difference["request"])
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_difference_is_found_and_nothing_else(case: str) -> None:
     """The comparison reports the groups that were derived by hand, no more and no fewer, each with a real request."""
-    written = [group_of(each) for each in expected(case)["differences"]]
+    written = [written_group(each) for each in expected(case)["differences"]]
     comparison = compare(*pair(case), deadline=DEADLINE)
     assert comparison.same is (not written)
     found = [
@@ -116,7 +116,7 @@ def test_every_difference_is_found_and_nothing_else(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_the_way_back_is_the_mirror_image(case: str) -> None:
     """Compared the other way round, every difference is there with before and after exchanged."""
-    written = {group_of(each) for each in expected(case)["differences"]}
+    written = {written_group(each) for each in expected(case)["differences"]}
     old, new = pair(case)
     comparison = compare(new, old, deadline=DEADLINE)
     assert {
