@@ -6,7 +6,6 @@ from collections import Counter
 
 import pytest
 
-from durwan.workshop.test_files import Case
 from tests.mutation import reference_set
 from tests.mutation.reference_set import SEED, drawn, judge, subject
 
@@ -28,9 +27,9 @@ def test_the_list_is_the_same_every_time() -> None:
 
 
 def test_the_set_itself_is_not_caught() -> None:
-    """What was not mutated passes every case."""
+    """What was not mutated passes every case, of which there are many."""
     assert reference_set.caught_by_tests(subject().compiled.program) is None
-    assert all(isinstance(case, Case) for case in subject().cases)
+    assert len(subject().cases) > 800
 
 
 @pytest.mark.parametrize("part", range(PARTS))
