@@ -12,6 +12,7 @@ from durwan.backends.solver.texts import Texts
 from durwan.backends.solver.timeline import Answers, Stretch, realised, realised_ever
 from durwan.backends.solver.variables import Variables
 from durwan.backends.solver.witness import NoSuchTextError, Request, Witness
+from durwan.backends.solver.words import TooManyStatesError
 from durwan.backends.solver.z3_interface import Term, both, either, z3
 from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.model.values import Value
@@ -176,6 +177,8 @@ class _Search(Generic[_Accepted]):
         except NoSuchTextError as error:
             self._question.tell(error.lemma)
             return None
+        except TooManyStatesError:
+            raise UndecidedError("the patterns that one text has to be like are too many to be searched") from None
 
     def _near(self) -> _Accepted | None:
         """A request at the instant that was wished for, which is easier to read than one of the year 4711."""

@@ -59,7 +59,7 @@ class Variables:
         self.applications: list[Application] = []
         self.asked: dict[str, dict[int, Term]] = {}
         self._applied: dict[tuple[Pieces, int], Truth] = {}
-        self._patterns: dict[str, Term] = {}
+        self._likenesses: dict[tuple[int, str], tuple[Term, str, Term]] = {}
         self._counts: dict[str, Term] = {}
         self._quotients: dict[tuple[int, int], tuple[Term, Term]] = {}
 
@@ -87,16 +87,17 @@ class Variables:
         """A value that is given beforehand; None for one that is unknown."""
         return _settled(value, self.texts, declared)
 
-    def like(self, pattern: str) -> Term:
-        """Which strings that the policy does not name are like a pattern: a function from their numbers."""
-        if pattern not in self._patterns:
-            self._patterns[pattern] = z3.Function(f"like {pattern}", z3.IntSort(), z3.BoolSort())
-        return self._patterns[pattern]
+    def like(self, term: Term, pattern: str) -> Term:
+        """Whether a string that the policy does not name is like a pattern: a function of its number."""
+        key = (term.get_id(), pattern)
+        if key not in self._likenesses:
+            self._likenesses[key] = term, pattern, likeness(term, pattern)
+        return self._likenesses[key][2]
 
     @property
-    def patterns(self) -> Mapping[str, Term]:
-        """The patterns asked for so far."""
-        return self._patterns
+    def likenesses(self) -> Collection[tuple[Term, str, Term]]:
+        """The strings of which a pattern was asked, the pattern, and the answer."""
+        return self._likenesses.values()
 
     def holds(self, collection: Held | Range, member: Term) -> Term:
         """Whether a set was given this member, or a network holds this address."""
@@ -220,3 +221,8 @@ def _settled(value: Known | None, texts: Texts, declared: Type) -> Value:
             return FixedNetwork(known)
         case _:
             return Number(TRUE, constant(known))
+
+
+def likeness(term: Term, pattern: str) -> Term:
+    """Whether the string of a number is like a pattern; the same number has the same answer wherever it is asked."""
+    return z3.Function(f"like {pattern}", z3.IntSort(), z3.BoolSort())(term)
