@@ -49,6 +49,7 @@ examples:
   policy-check test policies/ --run withdrawal
   policy-check eval policies/ --request request.json -f json
   policy-check diff origin/main policies/ --fail-on allow
+  policy-check exposure policies/ desk-7
   policy-check build policies/ -o desk.bundle --version 42
   policy-check explain P0101
 
