@@ -63,9 +63,9 @@ class Question:
         self._told = 0
         self._asked = 0
 
-    def decisions(self, action: str, program: int = 0) -> Decisions:
-        """What a program decides about an action."""
-        return decisions(self.encodings[program], action)
+    def decisions(self, action: str, program: int = 0, known: Decisions | None = None) -> Decisions:
+        """What a program decides about an action; `known` is what another one does, with which it may share rules."""
+        return decisions(self.encodings[program], action, known)
 
     def find(self, action: str, wanted: Term, accept: Callable[[Request], _Accepted | None]) -> _Accepted | None:
         """What `accept` makes of a request of which the formula is true; None if there is no such request.

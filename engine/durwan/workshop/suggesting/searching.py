@@ -106,7 +106,7 @@ class _Search:
         now = instant_of(base, lambda: self._near)
         question = self._question(fixed, self._near if now is None else now)
         if "now" not in free:
-            question.tell(question.variables.now == (self._near if now is None else now))
+            question.tell(question.variables.now == question.near)
 
         def complete(found: Request) -> Request:
             return _changed(base, found, free)
@@ -147,6 +147,7 @@ class _Search:
                 shown = Shown(action=action, start=None, request=request, strength=reached)
                 return shown if reached >= strength else None
 
+            _tell_pieces(question)
             try:
                 shown = question.find(action, wanted, accept)
             except UndecidedError as error:
@@ -161,7 +162,8 @@ class _Search:
         truth = question.encodings[0].truth(self.goal.expression)
         terms = {True: truth.true, False: truth.false, None: negated(truth.known)}
         reached = either(*(terms[outcome] for outcome in self.goal.outcomes))
-        first, second = (question.decisions(action, number) for number in (1, 2))
+        known = question.decisions(action)
+        first, second = (question.decisions(action, number, known) for number in (1, 2))
         yield DECISIVE, both(reached, _unlike(first.passes, second.passes))
         shadows = [_unlike(a, b) for (_, a), (_, b) in zip(first.shadows, second.shadows, strict=True)]
         settled = [
@@ -186,6 +188,13 @@ class _Search:
             if self._strength(before) >= strength:
                 request = before
         return request
+
+
+def _tell_pieces(question: Question) -> None:
+    """Tells which windows are open at the instant at which most is looked for: finding it out takes longer."""
+    for application in question.variables.applications:
+        if application.term.eq(question.variables.now):
+            question.tell(application.around(question.near))
 
 
 def _unchanged(found: Request) -> Request:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from durwan.language.lint.program_walk import owners_of, parts_of
 from durwan.model import types
@@ -22,6 +22,8 @@ from durwan.program.program import Body, Limit, Program, Rule
 from durwan.workshop.coverage.target import Goal, Target
 from durwan.workshop.junctions import parts_with_lets
 from durwan.workshop.renames import Renames
+
+_Owner = TypeVar("_Owner", Rule, Limit)
 
 # How well a request shows a target: it only reaches it; the decision is another one if the condition is; it is allowed
 # with the one truth of the condition and not with the other.
@@ -81,23 +83,33 @@ def read_for(program: Program, target: Target, *, widely: bool) -> frozenset[str
 
 def _forced(program: Program, target: Target, value: nodes.BoolLiteral) -> Program:
     if target.kind == "rule":
-        body = Body(when=value)
-        return replace(
-            program,
-            rules=tuple(replace(rule, body=body) if _is_owner(rule, target) else rule for rule in program.rules),
-            limits=tuple(replace(limit, body=body) if _is_owner(limit, target) else limit for limit in program.limits),
-        )
+        forced = Body(when=value)
+        return _with_bodies(program, lambda each: forced if each.span == target.span else each.body)
     change = partial(_replaced, is_it=_finder(target), value=value)
+    lets = {name: change(let) for name, let in program.lets.items()}
+    changed = {name for name, let in lets.items() if let is not program.lets[name]}
+
+    def body_of(each: Rule | Limit) -> Body:
+        body = each.body
+        when, unless = change(body.when), change(body.unless)
+        parts = parts_with_lets(nodes.And(operands=(body.when, body.unless)), program.lets)
+        uses = changed and any(isinstance(part, nodes.LetReference) and part.name in changed for part in parts)
+        return Body(when=when, unless=unless) if uses or when is not body.when or unless is not body.unless else body
+
+    return replace(_with_bodies(program, body_of), lets=lets)
+
+
+def _with_bodies(program: Program, body_of: Callable[[Rule | Limit], Body]) -> Program:
+    """With other bodies. What keeps its body is the same object, so that nobody need look at it again."""
     return replace(
         program,
-        rules=tuple(replace(rule, body=_changed(rule.body, change)) for rule in program.rules),
-        limits=tuple(replace(limit, body=_changed(limit.body, change)) for limit in program.limits),
-        lets={name: change(let) for name, let in program.lets.items()},
+        rules=tuple(_with_body(rule, body_of(rule)) for rule in program.rules),
+        limits=tuple(_with_body(limit, body_of(limit)) for limit in program.limits),
     )
 
 
-def _is_owner(each: Rule | Limit, target: Target) -> bool:
-    return each.span == target.span
+def _with_body(each: _Owner, body: Body) -> _Owner:
+    return each if body is each.body else replace(each, body=body)
 
 
 def _finder(target: Target) -> Callable[[Expression], bool]:
@@ -115,10 +127,6 @@ def _finder(target: Target) -> Callable[[Expression], bool]:
                 return is_condition and part.span is not None and part.span == target.span
 
     return is_it
-
-
-def _changed(body: Body, change: Callable[[Expression], Expression]) -> Body:
-    return Body(when=change(body.when), unless=change(body.unless))
 
 
 def _replaced(part: Expression, is_it: Callable[[Expression], bool], value: nodes.BoolLiteral) -> Expression:

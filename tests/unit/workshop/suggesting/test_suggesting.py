@@ -185,7 +185,7 @@ def test_half_of_the_reference_sets_cases(seed: int) -> None:
     near = parse_instant("2026-03-02T09:00:00Z")
     assert near is not None
     coverage = _measured(compilation, kept)
-    suggestions = suggest(compilation, coverage, suite, near=near)
+    suggestions = suggest(compilation, coverage, suite, 300.0, near=near)
     assert (suggestions.undecided, suggestions.unreachable) == ((), ())
     made = [Case(title="", name="", span=kept[0].span, request=each.request, expected={}) for each in suggestions.cases]
     assert len(coverage.missing) > 50
