@@ -67,10 +67,15 @@ def verify(
         results = tuple(follow(run_cases(compilation.finished(), cases, clock), len(cases)))
         if linted:
             found += _lint(compilation, program, suite, clock)
+    diagnostics = apply_suppressions(texts_of(compilation, suite), found)
+    return Verification(compilation=compilation, suite=suite, diagnostics=tuple(diagnostics), results=results)
+
+
+def texts_of(compilation: Compilation, suite: Suite) -> list[Source]:
+    """All texts that may hold suppressions."""
     texts = [module.source for module in compilation.modules]
     texts += [file.document.source for file in suite.files.values()]
-    diagnostics = apply_suppressions([*texts, *_lists(compilation)], found)
-    return Verification(compilation=compilation, suite=suite, diagnostics=tuple(diagnostics), results=results)
+    return [*texts, *_lists(compilation)]
 
 
 def _lint(compilation: Compilation, program: Program, suite: Suite, clock: Callable[[], int]) -> list[Diagnostic]:
