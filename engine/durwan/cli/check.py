@@ -1,4 +1,4 @@
-"""`policy-check [check] [PATH]`: compile, lint, test; four lines on what was found."""
+"""`policy-check [check] [PATH]`: compile, lint, test, prove; five lines on what was found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ from durwan.cli.findings import (
 from durwan.cli.following import follow_cases
 from durwan.cli.formats import write_findings
 from durwan.cli.judgements import CaseJudgement, Findings
-from durwan.cli.reading import clock_of, compile_set, pattern_of, root_of
+from durwan.cli.proof_output import ProofJudgement, add_deadline, deadline_of, painted_proofs, proofs_code
+from durwan.cli.reading import clock_of, compile_set, pattern_of, root_of, store_of
+from durwan.workshop.instants import midweek
+from durwan.workshop.kept_proofs import prove_kept
+from durwan.workshop.proofs import DEADLINE
 from durwan.workshop.verification import Verification, verify
 
 if TYPE_CHECKING:
@@ -27,9 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from durwan.cli.output import Output
+    from durwan.cli.progress import ProgressBar
+    from durwan.compilation import Compilation
     from durwan.diagnostics import Diagnostic
     from durwan.diagnostics.terminal import Style
     from durwan.workshop.coverage.target import Coverage
+    from durwan.workshop.proofs import Proof
 
 FORMATS = options.FORMATS
 EXAMPLES = """\
@@ -49,12 +56,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_clock(parser)
     options.add_watch(parser)
     covering.add_threshold(parser)
+    add_deadline(parser, DEADLINE, "invariant")
+    parser.add_argument("--no-prove", action="store_true", help="leave the invariants unproved")
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Checks the policy set, writes what was found, and returns the exit code."""
     clock, pattern, root = clock_of(arguments), pattern_of(arguments), root_of(arguments)
-    threshold = covering.threshold_of(arguments)
+    threshold, deadline = covering.threshold_of(arguments), deadline_of(arguments)
     began = time.perf_counter()
     with output.progress_bar("compiling") as bar:
         compilation = compile_set(arguments)
@@ -63,6 +72,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         found = verify(compilation, clock, linted=True, pattern=pattern, follow=follow)
         bar.begin("measuring coverage")
         coverage = covering.coverage_of(found, clock)
+        proofs = None if arguments.no_prove else _prove(arguments, compilation, deadline, bar)
     seconds = time.perf_counter() - began
     output.progress(f"checked in {seconds:.2f} s")
     diagnostics = selected(arguments, found.diagnostics)
@@ -70,17 +80,40 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     findings = Findings(
         root=root,
         revision=compilation.revision,
-        code=exit_code(arguments, compilation, diagnostics, results) or covering.coverage_code(coverage, threshold),
+        code=exit_code(arguments, compilation, diagnostics, results)
+        or proofs_code(proofs or ())
+        or covering.coverage_code(coverage, threshold),
         diagnostics=diagnostics,
-        judgements=[CaseJudgement(result) for result in results],
+        judgements=[*map(CaseJudgement, results), *map(ProofJudgement, proofs or ())],
         strict=arguments.fail_level == "warning",
         complaints=covering.coverage_complaints(coverage, threshold),
         totals=lambda: covering.coverage_totals(coverage),
-        document=lambda: _document(found, diagnostics, coverage, root),
-        summary=lambda style: _summary(found, diagnostics, style) + _covered(coverage, threshold, style),
+        document=lambda: _document(found, diagnostics, coverage, root) | _proved_fields(proofs, root),
+        summary=lambda style: "".join(
+            [
+                _summary(found, diagnostics, style),
+                _covered(coverage, threshold, style),
+                "" if proofs is None else f"proved    {painted_proofs(proofs, style)}\n",
+            ]
+        ),
         seconds=seconds,
     )
     return write_findings(output, findings)
+
+
+def _prove(
+    arguments: argparse.Namespace, compilation: Compilation, deadline: float, bar: ProgressBar
+) -> list[Proof] | None:
+    """The proofs of the invariants; None where there are none to make."""
+    if compilation.program is None:
+        return None
+    bar.begin("proving", len(compilation.program.invariants))
+    near = midweek() if arguments.now is None else clock_of(arguments)()
+    return prove_kept(compilation, deadline, near=near, store=store_of(arguments), settled=lambda _: bar.advance())
+
+
+def _proved_fields(proofs: Sequence[Proof] | None, root: str) -> dict[str, Any]:
+    return {"invariants": None if proofs is None else [ProofJudgement(proof).form(root) for proof in proofs]}
 
 
 def _document(

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 # Each command: its module, and what it does in a few words. The first one is run where no command is named.
 COMMANDS: Final = {
-    "check": ("check", "compile, lint and test a policy set: all that a merge request needs"),
+    "check": ("check", "compile, lint, test, prove: all that a merge request needs"),
     "test": ("run_tests", "run the test files of a policy set"),
+    "prove": ("prove", "prove the invariants of a policy set for all requests"),
+    "diff": ("diff", "show what two policy sets decide differently, each with a request"),
     "eval": ("evaluate", "decide requests by a policy set"),
     "access": ("access", "show who can do what, and under which conditions"),
     "show": ("show", "list what a policy set declares"),
@@ -45,14 +47,16 @@ examples:
   policy-check policies/ --ref HEAD~1
   policy-check test policies/ --run withdrawal
   policy-check eval policies/ --request request.json -f json
+  policy-check diff origin/main policies/ --fail-on allow
   policy-check build policies/ -o desk.bundle --version 42
   policy-check explain P0101
 
 exit codes:
   0  good
-  1  findings: a test failed, a bundle is refused, or a warning under --fail-level warning
+  1  findings: a test or proof failed, a bundle is refused, a warning under --fail-level warning
   2  the call or the configuration is wrong
   3  the policies do not compile
+  4  undecided: the solver gave up
   5  less coverage than --threshold asks for
   10 a fault of policy-check itself
 """

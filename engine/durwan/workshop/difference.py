@@ -7,74 +7,23 @@ code of its refusal follows its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Final
 
 from durwan.backends.solver.question import Question, UndecidedError
 from durwan.backends.solver.z3_interface import Term, both, negated
 from durwan.program.charges import LIMIT_DOUBT, Settled, settle
 from durwan.program.program import Program
+from durwan.workshop.differences import DEADLINE, Comparison, Difference, Kind, Request
 from durwan.workshop.instants import midweek
 from durwan.workshop.isolation import answers
 from durwan.workshop.renames import Renames
 from durwan.workshop.settlements import Settlements
-from durwan.workshop.shrinking import Request, shrink
+from durwan.workshop.shrinking import shrink
 
-DEADLINE: Final = 60.0
 # Far more groups than a person would read; a change of everything would have as many as there are pairs of rules.
 _MOST_GROUPS: Final = 200
-
-Kind = Literal["allowed", "refused", "answered"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Requests about an action that one rule decided before and another decides after, with one of them."""
-
-    action: str
-    request: Request
-    settled_before: Settled
-    settled_after: Settled
-
-    @property
-    def before(self) -> Any:
-        """The outcome by the old set."""
-        return self.settled_before.outcome
-
-    @property
-    def after(self) -> Any:
-        """The outcome by the new set."""
-        return self.settled_after.outcome
-
-    @property
-    def kind(self) -> Kind:
-        """`allowed` now and not before, `refused` now, or only answered otherwise."""
-        if self.settled_after.allowed is self.settled_before.allowed:
-            return "answered"
-        return "allowed" if self.settled_after.allowed else "refused"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """What became of a comparison.
-
-    `same` is True where no request is decided differently, and None where that is not known: some of the actions are
-    `undecided`, each with the reason, and nothing was found. `differences` are newly allowed ones first.
-    """
-
-    differences: tuple[Difference, ...]
-    undecided: Mapping[str, str]
-    renames: Renames
-
-    @property
-    def same(self) -> bool | None:
-        """Whether the two decide alike."""
-        if self.differences:
-            return False
-        return None if self.undecided else True
-
 
 # What a child answers: a request for each group, and why it did not finish, if it did not.
 _Found = tuple[list[Request], str]
@@ -110,27 +59,27 @@ def compare(
             undecided[actions[place]] = because
         settled(actions[place])
     kept = sorted(_without_doubts(differences), key=_rank)
-    return Comparison(differences=tuple(kept), undecided=undecided, renames=renames)
+    return Comparison(differences=tuple(kept), undecided=undecided, renamed=renames.old_names)
 
 
 def _without_doubts(differences: list[Difference]) -> Iterator[Difference]:
     """The differences but those that only repeat another one for requests that a limit cannot count."""
     told = {_sides(each) for each in differences}
     for each in differences:
-        before, after = (_is_doubt(settled) for settled in (each.settled_before, each.settled_after))
+        before, after = (_is_doubt(settled) for settled in (each.before, each.after))
         like_this = [
             other
             for other in told
             if other[0] == each.action
-            and (other[1] == ("allow",) if before else other[1] == _side(each.settled_before))
-            and (other[2] == ("allow",) if after else other[2] == _side(each.settled_after))
+            and (other[1] == ("allow",) if before else other[1] == _side(each.before))
+            and (other[2] == ("allow",) if after else other[2] == _side(each.after))
         ]
         if not (before or after) or not like_this:
             yield each
 
 
 def _sides(difference: Difference) -> tuple[str, tuple[object, ...], tuple[object, ...]]:
-    return difference.action, _side(difference.settled_before), _side(difference.settled_after)
+    return difference.action, _side(difference.before), _side(difference.after)
 
 
 def _side(settled: Settled) -> tuple[object, ...]:
@@ -143,13 +92,13 @@ def _is_doubt(settled: Settled) -> bool:
 
 def _rank(difference: Difference) -> tuple[int, str, str, str]:
     kinds: tuple[Kind, ...] = ("allowed", "refused", "answered")
-    names = difference.before.rule or "", difference.after.rule or ""
+    names = difference.before.outcome.rule or "", difference.after.outcome.rule or ""
     return kinds.index(difference.kind), difference.action, *names
 
 
 def _difference(old: Program, new: Program, request: Request, near: int) -> Difference:
     before, after = (settle(program, request, clock=lambda: near) for program in (old, new))
-    return Difference(action=request["action"], request=request, settled_before=before, settled_after=after)
+    return Difference(action=request["action"], request=request, before=before, after=after)
 
 
 class _Comparer:
@@ -199,3 +148,6 @@ class _Comparer:
 
     def _is_pair(self, pair: _Pair, request: Request) -> bool:
         return self._differing(request) == pair
+
+
+__all__ = ["Comparison", "Difference", "compare"]

@@ -14,7 +14,7 @@ from durwan.workshop.proofs import Proof, breaks, decision_of
 _KIND: Final = "proofs 1"
 
 
-def prove_kept(
+def prove_kept(  # noqa: PLR0913 - what to prove, and how; all but two by name
     compilation: Compilation,
     deadline: float,
     *,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from durwan.model.decision import Decision
 from durwan.model.request import Attributes, instant_of, no_keys
 from durwan.program import reference
 from durwan.program.program import Invariant, Program
+
+# Seconds that an invariant may take where nobody says otherwise.
+DEADLINE: Final = 30.0
 
 Request = dict[str, Any]
 Verdict = Literal["proved", "refuted", "undecided"]

@@ -5,18 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final
 
 from durwan.backends.solver.question import Question, UndecidedError
 from durwan.backends.solver.z3_interface import both, negated
 from durwan.program.program import Invariant, Program
 from durwan.workshop.instants import midweek
 from durwan.workshop.isolation import answers
-from durwan.workshop.proofs import Proof, Request, Verdict, breaks, decision_of
+from durwan.workshop.proofs import DEADLINE, Proof, Request, Verdict, breaks, decision_of
 from durwan.workshop.shrinking import shrink
-
-DEADLINE: Final = 30.0
-
 
 # What a child answers: the verdict, the request that refutes, why nothing was found out, and the seconds it took.
 _Found = tuple[Verdict, Request | None, str, float]
@@ -100,4 +96,4 @@ def _refutations(question: Question, program: Program, invariant: Invariant, nea
         raise undecided
 
 
-__all__ = ["DEADLINE", "Proof", "prove"]
+__all__ = ["Proof", "prove"]

@@ -72,10 +72,12 @@ def _plainer(request: Request, path: str, declared: Type | None, holds: Callable
     for value in _plain(path, declared, request):
         if given == value:
             break
-        everywhere = _replaced(request, given, value) if isinstance(given, str) else request
-        for changed in (_with(request, path, value), everywhere):
-            if holds(changed):
-                return changed
+        changes = [_with(request, path, value)]
+        if isinstance(given, str):
+            changes.append(_replaced(request, given, value))
+        changed = next((each for each in changes if holds(each)), None)
+        if changed is not None:
+            return changed
     return request
 
 
