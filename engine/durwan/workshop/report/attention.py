@@ -13,13 +13,26 @@ def remarks_of(
     exceptions: Exceptions,
     hygiene: Sequence[HygieneSection],
     warnings: Sequence[Warned],
-) -> Iterator[Remark]:
+) -> list[Remark]:
     """The remarks, those first that are worst, each with the place where the report says more."""
+    found = _all_remarks(invariants, tests, exceptions, hygiene, warnings)
+    return sorted(found, key=lambda each: each.tone)  # `bad` comes before `odd`
+
+
+def _all_remarks(
+    invariants: Sequence[InvariantEntry],
+    tests: Tests,
+    exceptions: Exceptions,
+    hygiene: Sequence[HygieneSection],
+    warnings: Sequence[Warned],
+) -> Iterator[Remark]:
     yield from _about_invariants(invariants)
     yield from _about_tests(tests)
     for section in hygiene:
         if section.severity == "high":
-            yield Remark(tone="bad", words=f"{_counted(section.total, 'grave finding')} about keys", anchor="hygiene-high")
+            yield Remark(
+                tone="bad", words=f"{_counted(section.total, 'grave finding')} about keys", anchor="hygiene-high"
+            )
     yield from _about_time(exceptions)
     for count, noun, anchor in (
         (len(exceptions.trials), "rule on trial", "trials"),
@@ -35,9 +48,10 @@ def _about_invariants(invariants: Sequence[InvariantEntry]) -> Iterator[Remark]:
         yield Remark(tone="odd", words="no invariant is declared: nothing is proved", anchor="invariants")
     for each in invariants:
         if each.verdict != "proved":
-            tone = "bad" if each.verdict == "refuted" else "odd"
             words = f"the invariant `{each.name}` is {each.verdict}"
-            yield Remark(tone=tone, words=words, anchor=f"invariant-{each.name}")
+            yield Remark(
+                tone="bad" if each.verdict == "refuted" else "odd", words=words, anchor=f"invariant-{each.name}"
+            )
 
 
 def _about_tests(tests: Tests) -> Iterator[Remark]:

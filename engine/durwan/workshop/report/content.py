@@ -68,10 +68,15 @@ class Want:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditional:
-    """Actions that depend on the same conditions, beside those common to all conditional actions of the row."""
+    """Actions that depend on the same conditions, beside those common to all conditional actions of the row.
 
+    `like` is the anchor of an earlier row's actions that depend on the same ones.
+    """
+
+    anchor: str
     actions: tuple[str, ...]
     wants: tuple[Want, ...]
+    like: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +127,17 @@ class Reached:
     until: str | None
     because: str
     request: Mapping[str, Any] | None
+
+    @property
+    def terms(self) -> str:
+        """From where and how long it is possible, in words."""
+        where = {True: "from any address", False: "from an address of its allowlist", None: ""}[self.elsewhere]
+        return ", ".join(each for each in (where, f"until {self.until}" if self.until else "") if each)
+
+    @property
+    def stops(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What stops it, and what else would stop it alone."""
+        return self.stopped_by, self.also_stopped_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,9 +319,10 @@ class FileFigure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseEntry:
-    """A case that failed or was not run, and why."""
+    """A case that failed, or was not run, and why; `count` of them where a matrix made several of one."""
 
     name: str
+    count: int
     place: Place
     because: tuple[str, ...]
 
@@ -338,6 +355,7 @@ class Warned:
     """What the compiler and linter warn of, and the anchor of the declaration in which that stands, if it is shown."""
 
     code: str
+    severity: str
     message: str
     place: Place
     anchor: str | None

@@ -18,7 +18,7 @@ from durwan.language.syntax import (
     WindowDeclaration,
 )
 from durwan.model.address import prefixes
-from durwan.model.types import String
+from durwan.model.types import TIME_MAX, String
 from durwan.model.values import format_duration, format_instant, sorted_values
 from durwan.model.window import Window
 from durwan.program import nodes
@@ -75,10 +75,6 @@ class Declared:
             if each.span.source is span.source and each.span.start <= span.start < each.span.end:
                 return anchor
         return None
-
-    def of_kind(self, *kinds: type[AnyDeclaration]) -> Iterator[AnyDeclaration]:
-        """The declarations of these kinds, in source order."""
-        return (each for each in self._by_anchor.values() if isinstance(each, kinds))
 
     def rules(self) -> tuple[RuleEntry, ...]:
         """Every rule, in source order."""
@@ -212,7 +208,7 @@ def _edges(window: Window, now: int) -> Iterator[Edge]:
     state, moment = window.at(now)
     found = 0
     for _ in range(_MOST_MOMENTS):
-        if moment is None or found == _MOST_EDGES:
+        if moment is None or moment > TIME_MAX or found == _MOST_EDGES:
             return
         before = state
         instant = moment

@@ -1,13 +1,14 @@
-"""What ends some day: dated windows, comparisons of `now` with an instant, keys; what is kept quiet; what is on trial."""
+"""What ends some day: dated windows, comparisons of `now` with an instant, keys. What is kept quiet, or on trial."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from durwan.diagnostics.codes import CODES
 from durwan.language.lint.program_walk import expressions_of, parts_of
 from durwan.language.lint.suppressions import read_suppressions
+from durwan.model.types import TIME_MAX
 from durwan.model.values import format_instant, read_time
 from durwan.model.window import Window
 from durwan.model.window_spans import DatesSpan, InstantSpan, membership
@@ -35,8 +36,9 @@ def exceptions_of(
     What is in the policies is listed however late it ends; of the keys those that ended or end soon.
     """
     program = found.compilation.finished().program
-    expiries = [*_of_windows(program, now), *_of_conditions(program, now)]
-    expiries += [each for each in _of_keys(keys, matrix, now) if each.state != "later"]
+    moments = [*_of_windows(program), *_of_conditions(program)]
+    expiries = [_expiry(each, now) for each in moments]
+    expiries += [each for each in (_expiry(each, now) for each in _of_keys(keys, matrix)) if each.state != "later"]
     expiries.sort(key=lambda each: (each.at, each.kind, each.where, each.what))
     return Exceptions(
         expiries=tuple(expiries[:_MOST]),
@@ -46,32 +48,41 @@ def exceptions_of(
     )
 
 
-def _expiry(kind: str, what: str, where: str, anchor: str, at: int, now: int) -> Expiry:
+class _Moment(NamedTuple):
+    """What ends or changes, where, and when, in milliseconds since the epoch."""
+
+    kind: str
+    what: str
+    where: str
+    anchor: str
+    at: int
+
+
+def _expiry(moment: _Moment, now: int) -> Expiry:
+    kind, what, where, anchor, at = moment
     state: Literal["over", "soon", "later"] = "over" if at <= now else "soon" if at - now <= SOON else "later"
     days = (at - now) // _DAY if at > now else -((now - at) // _DAY)
-    return Expiry(
-        kind=kind, what=what, where=where, anchor=anchor, at=format_instant(at), days=days, state=state
-    )
+    return Expiry(kind=kind, what=what, where=where, anchor=anchor, at=format_instant(at), days=days, state=state)
 
 
 # --------------------------------------------------------------------------------------------------------- policies
 
 
-def _of_windows(program: Program, now: int) -> Iterator[Expiry]:
+def _of_windows(program: Program) -> Iterator[_Moment]:
     for name, window in program.windows.items():
         for kind, spans in (("span of a window", window.spans), ("exception of a window", window.exceptions)):
             for span in spans:
                 end = _end_of(span, window) if isinstance(span, InstantSpan | DatesSpan) else None
                 if end is not None:
-                    yield _expiry(kind, _span_text(span), name, f"window-{name}", end, now)
+                    yield _Moment(kind, _span_text(span), name, f"window-{name}", end)
 
 
 def _end_of(span: InstantSpan | DatesSpan, window: Window) -> int | None:
-    """The first instant after the span; None where it holds nothing."""
+    """The first instant after the span; None where it holds nothing, or lasts as long as time does."""
     member = membership(span, {each.name: each for each in window.calendars})
     if member.active is None:
         return None
-    edges = member.edges(*member.active)
+    edges = (each for each in member.edges(*member.active) if each <= TIME_MAX)
     return max((each for each in edges if member.contains(each - 1) and not member.contains(each)), default=None)
 
 
@@ -85,7 +96,7 @@ def _span_text(span: object) -> str:
             return ""
 
 
-def _of_conditions(program: Program, now: int) -> Iterator[Expiry]:
+def _of_conditions(program: Program) -> Iterator[_Moment]:
     owners: list[tuple[str, tuple[Expression, ...]]] = [
         *((f"let-{name}", (value,)) for name, value in program.lets.items()),
         *((f"rule-{rule.name}", expressions_of(rule)) for rule in program.rules),
@@ -97,7 +108,7 @@ def _of_conditions(program: Program, now: int) -> Iterator[Expiry]:
                 case nodes.Operation(operator=operator, operands=operands) if operator in COMPARISONS:
                     at = _compared_with_now(operands)
                     if at is not None:
-                        yield _expiry("condition", worded(part), anchor.partition("-")[2], anchor, at, now)
+                        yield _Moment("condition", worded(part), anchor.partition("-")[2], anchor, at)
                 case _:
                     pass
 
@@ -113,15 +124,13 @@ def _compared_with_now(operands: tuple[Expression, ...]) -> int | None:
 # ------------------------------------------------------------------------------------------------- keys and warnings
 
 
-def _of_keys(keys: Mapping[str, Mapping[str, object]], matrix: Matrix, now: int) -> Iterator[Expiry]:
+def _of_keys(keys: Mapping[str, Mapping[str, object]], matrix: Matrix) -> Iterator[_Moment]:
     for key, record in keys.items():
         expires = read_time(record.get("expires"))
         if expires is not None:
-            yield _expiry("key", key, "", matrix.anchor_of(key) or "keys", expires, now)
+            yield _Moment("key", key, "", matrix.anchor_of(key) or "keys", expires)
 
 
 def _suppressions(found: Verification) -> Iterator[Suppressed]:
     for each in read_suppressions(texts_of(found.compilation, found.suite)):
-        yield Suppressed(
-            code=each.code, title=CODES[each.code].name, reason=each.reason, place=place_of(each.span)
-        )
+        yield Suppressed(code=each.code, title=CODES[each.code].name, reason=each.reason, place=place_of(each.span))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -14,7 +14,16 @@ from durwan.workshop.coverage.target import Coverage
 from durwan.workshop.key_hygiene import hygiene
 from durwan.workshop.proofs import Proof
 from durwan.workshop.report.attention import remarks_of
-from durwan.workshop.report.content import Origin, Report, Summary, Warned
+from durwan.workshop.report.content import (
+    Exceptions,
+    HygieneSection,
+    InvariantEntry,
+    Origin,
+    Report,
+    Summary,
+    Tests,
+    Warned,
+)
 from durwan.workshop.report.declared import Declared, place_of
 from durwan.workshop.report.expiring import exceptions_of
 from durwan.workshop.report.keys import SEVERITIES, exposures_of, hygiene_of
@@ -22,6 +31,8 @@ from durwan.workshop.report.matrix import Keys, Matrix
 from durwan.workshop.report.tested import invariants_of, tests_of
 from durwan.workshop.verification import Verification
 
+_EFFECTS: Final = ("allow", "deny", "challenge")
+_RESULTS: Final = ("passed", "failed", "skipped")
 _VERDICTS: Final = ("proved", "refuted", "undecided")
 
 
@@ -61,46 +72,79 @@ class Evidence:
         """The keys by what they can do."""
         return Matrix(self.declared.program, self.keys, self.assumed)
 
+    @cached_property
+    def invariants(self) -> tuple[InvariantEntry, ...]:
+        """The invariants with their proofs."""
+        return invariants_of(self.proofs, self.declared)
+
+    @cached_property
+    def tests(self) -> Tests:
+        """What the tests have shown."""
+        return tests_of(self.verification.results or (), self.coverage)
+
+    @cached_property
+    def exceptions(self) -> Exceptions:
+        """What ends some day, what is kept quiet, what is on trial."""
+        return exceptions_of(self.verification, dict(self.keys), self.matrix, self.now)
+
+    @cached_property
+    def hygiene(self) -> tuple[HygieneSection, ...]:
+        """What is to be said about the keys."""
+        return hygiene_of(hygiene(self.declared.program, self.keys, self.now), self.matrix)
+
+    @cached_property
+    def warnings(self) -> tuple[Warned, ...]:
+        """What the linter warns of."""
+        return tuple(
+            Warned(
+                code=each.code,
+                severity=each.severity,
+                message=each.message,
+                place=place_of(each.span),
+                anchor=self.declared.around(each.span),
+            )
+            for each in self.verification.diagnostics
+        )
+
 
 def make_report(evidence: Evidence) -> Report:
     """The report: the same of the same evidence."""
     found, declared, matrix = evidence.verification, evidence.declared, evidence.matrix
-    program, keys = declared.program, dict(evidence.keys)
-    invariants = invariants_of(evidence.proofs, declared)
-    exceptions = exceptions_of(found, keys, matrix, evidence.now)
-    sections = hygiene_of(hygiene(program, evidence.keys, evidence.now), matrix)
-    tests = tests_of(found.results or (), evidence.coverage)
-    warnings = tuple(_warnings(found, declared))
-    exposures = evidence.exposures
-    access = matrix.section()
+    access, exposures = matrix.section(), evidence.exposures
     return Report(
-        name=program.name,
+        name=declared.program.name,
         revision=found.compilation.revision or "",
         origin=evidence.origin,
         tool=evidence.tool,
         made=format_instant(evidence.now),
-        summary=Summary(
-            actions=len(program.schema.actions),
-            rules=_counted((rule.effect for rule in program.rules if not rule.shadow), ("allow", "deny", "challenge")),
-            limits=len(program.limits),
-            invariants=_counted((each.verdict for each in invariants), _VERDICTS),
-            tests=_counted((each.verdict for each in found.results or ()), ("passed", "failed", "skipped")),
-            coverage=tests.all.percent,
-            keys=len(keys),
-            findings={name: sum(each.total for each in sections if each.severity == name) for name in SEVERITIES},
-            remarks=tuple(remarks_of(invariants, tests, exceptions, sections, warnings)),
-        ),
+        summary=_summary(evidence),
         access=access,
         exposures=None if exposures is None else exposures_of(exposures, matrix, access.actions),
-        invariants=invariants,
+        invariants=evidence.invariants,
         rules=declared.rules(),
         limits=declared.limits(),
         windows=declared.windows(evidence.now),
         names=declared.names(),
-        exceptions=exceptions,
-        hygiene=sections,
-        tests=tests,
-        warnings=warnings,
+        exceptions=evidence.exceptions,
+        hygiene=evidence.hygiene,
+        tests=evidence.tests,
+        warnings=evidence.warnings,
+    )
+
+
+def _summary(evidence: Evidence) -> Summary:
+    program, tests, sections = evidence.declared.program, evidence.tests, evidence.hygiene
+    remarks = remarks_of(evidence.invariants, tests, evidence.exceptions, sections, evidence.warnings)
+    return Summary(
+        actions=len(program.schema.actions),
+        rules=_counted((rule.effect for rule in program.rules if not rule.shadow), _EFFECTS),
+        limits=len(program.limits),
+        invariants=_counted((each.verdict for each in evidence.invariants), _VERDICTS),
+        tests=_counted((each.verdict for each in evidence.verification.results or ()), _RESULTS),
+        coverage=tests.all.percent,
+        keys=len(evidence.keys),
+        findings={name: sum(each.total for each in sections if each.severity == name) for name in SEVERITIES},
+        remarks=tuple(remarks),
     )
 
 
@@ -111,13 +155,6 @@ def report_form(report: Report) -> dict[str, Any]:
     return form
 
 
-def _counted(items: Iterator[str], known: Sequence[str]) -> dict[str, int]:
+def _counted(items: Iterable[str], known: Sequence[str]) -> dict[str, int]:
     counts = Counter(items)
     return {name: counts[name] for name in known}
-
-
-def _warnings(found: Verification, declared: Declared) -> Iterator[Warned]:
-    for each in found.diagnostics:
-        yield Warned(
-            code=each.code, message=each.message, place=place_of(each.span), anchor=declared.around(each.span)
-        )

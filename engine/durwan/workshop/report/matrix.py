@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from durwan.model.values import read_value
@@ -15,6 +16,8 @@ from durwan.workshop.report.content import Access, AccessRow, Conditional, Refus
 # Beyond that a table is not read any more. A policy set whose thousands of keys have few scopes has few classes.
 _MOST_ROWS: Final = 150
 _MOST_KEYS: Final = 24
+# A single condition is read sooner than looked up elsewhere.
+_FEW_WANTS: Final = 1
 
 Keys = Sequence[tuple[str, Mapping[str, object]]]
 
@@ -41,12 +44,12 @@ class Matrix:
         return Access(
             actions=self._actions,
             keys=len(self._keys),
-            rows=tuple(_row(place, row) for place, row in enumerate(self._rows)),
+            rows=tuple(_told_once([_row(place, row) for place, row in enumerate(self._rows)])),
             left_out=len(self.classes) - len(self.shown),
             assumed=tuple(self._assumptions()),
         )
 
-    def _assumptions(self) -> Iterable[str]:
+    def _assumptions(self) -> Iterator[str]:
         for path in sorted(self._assumed.paths):
             context, _, name = path.partition(".")
             declared = self._schema.attributes[path]
@@ -72,15 +75,29 @@ def _row(place: int, row: Row) -> AccessRow:
         cells=tuple(cell.verdict for cell in row.cells.values()),
         allowed=tuple(action for action, cell in row.cells.items() if cell.verdict == "allowed"),
         common=_wants(row.common, row.common_demands),
-        conditional=tuple(_conditional(row, cell, actions) for cell, actions in alike(conditional)),
+        conditional=tuple(
+            _conditional(f"{_anchor(place)}-{number}", row, cell, actions)
+            for number, (cell, actions) in enumerate(alike(conditional), 1)
+        ),
         refused=tuple(Refused(actions=tuple(actions), by=cell.refused_by) for cell, actions in alike(refused)),
     )
 
 
-def _conditional(row: Row, cell: Cell, actions: Iterable[str]) -> Conditional:
+def _told_once(rows: Iterable[AccessRow]) -> Iterator[AccessRow]:
+    """The rows, each long list of conditions in them with the place where it stood before, if it did."""
+    told: dict[tuple[Want, ...], str] = {}
+    for row in rows:
+        groups = [replace(each, like=told.get(each.wants)) for each in row.conditional]
+        yield replace(row, conditional=tuple(groups))
+        for each in groups:
+            if len(each.wants) > _FEW_WANTS:
+                told.setdefault(each.wants, each.anchor)
+
+
+def _conditional(anchor: str, row: Row, cell: Cell, actions: Iterable[str]) -> Conditional:
     conditions = [each for each in cell.conditions if each not in row.common]
     demands = [each for each in cell.demands if each not in row.common_demands]
-    return Conditional(actions=tuple(actions), wants=_wants(conditions, demands))
+    return Conditional(anchor=anchor, actions=tuple(actions), wants=_wants(conditions, demands))
 
 
 def _wants(conditions: Iterable[Condition], demands: Iterable[Demand]) -> tuple[Want, ...]:

@@ -23,6 +23,7 @@ def report_page(report: Report) -> str:
         "anchors": frozenset(_anchors(report)),
         "moment": moment,
         "json": request_text,
+        "heads": {each.anchor: (row.name, each.actions) for row in report.access.rows for each in row.conditional},
         "footer": _footer(report),
     }
     return render_page("report/page.html.j2", content)

@@ -20,13 +20,13 @@ _STEPS: Final = (1, 10, 60, 600)
 
 def tests_of(results: Sequence[CaseResult], coverage: Coverage) -> Tests:
     """The section of the report."""
-    failed = [each for each in results if each.verdict == "failed"]
-    skipped = [each for each in results if each.verdict == "skipped"]
+    failed = [_failed(each) for each in results if each.verdict == "failed"]
+    skipped = _skipped(each for each in results if each.verdict == "skipped")
     return Tests(
         files=tuple(_files(results)),
-        failed=tuple(_entry(each) for each in failed[:_MOST_CASES]),
-        skipped=tuple(_entry(each) for each in skipped[:_MOST_CASES]),
-        left_out=max(len(failed) - _MOST_CASES, 0) + max(len(skipped) - _MOST_CASES, 0),
+        failed=tuple(failed[:_MOST_CASES]),
+        skipped=tuple(skipped[:_MOST_CASES]),
+        left_out=sum(each.count for each in (*failed[_MOST_CASES:], *skipped[_MOST_CASES:])),
         kinds=tuple(_figure(f"{kind}s", each) for kind, each in coverage.by_kind().items() if each.total),
         coverage=tuple(_figure(file, each) for file, each in coverage.file_figures().items()),
         all=_figure("all", coverage.figure),
@@ -41,9 +41,18 @@ def _files(results: Iterable[CaseResult]) -> Iterable[FileCases]:
         yield FileCases(file=file, passed=counts["passed"], failed=counts["failed"], skipped=counts["skipped"])
 
 
-def _entry(result: CaseResult) -> CaseEntry:
-    because = (result.case.skip or "",) if result.verdict == "skipped" else tuple(reasons(result))
-    return CaseEntry(name=result.case.name, place=place_of(result.case.span), because=because)
+def _failed(result: CaseResult) -> CaseEntry:
+    case = result.case
+    return CaseEntry(name=case.name, count=1, place=place_of(case.span), because=tuple(reasons(result)))
+
+
+def _skipped(results: Iterable[CaseResult]) -> list[CaseEntry]:
+    """An entry for each case as it is written: all that its matrix makes of it are skipped for the same reason."""
+    counts = Counter((each.case.title, place_of(each.case.span), each.case.skip or "") for each in results)
+    return [
+        CaseEntry(name=title, count=count, place=place, because=(reason,))
+        for (title, place, reason), count in counts.items()
+    ]
 
 
 def _figure(name: str, figure: Figure) -> FileFigure:
