@@ -100,7 +100,7 @@ def report_of(more: str = MORE, **given: Any) -> Report:
     return make_report(evidence_of(more, **given))
 
 
-_VOID: Final = frozenset({"meta", "br"})
+_VOID: Final = frozenset({"meta", "br", "wbr"})
 
 
 class Page(HTMLParser):
