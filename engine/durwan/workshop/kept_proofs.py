@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from durwan.compilation import Compilation
 from durwan.language.stored.store import Store
@@ -66,8 +66,7 @@ def _solver() -> str:
 
 
 def _document(found: Any) -> dict[str, Any]:
-    document: dict[str, Any] = found if type(found) is dict else {}
-    return document
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def _form(proof: Proof) -> dict[str, Any]:
