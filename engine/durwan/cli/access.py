@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from durwan.cli import arguments as options
 from durwan.cli.action_patterns import matching_actions
 from durwan.cli.assumptions import read_assumptions
-from durwan.cli.exits import BROKEN, GOOD, UsageError
-from durwan.cli.findings import diagnostic_forms, write_broken, write_diagnostics
+from durwan.cli.exits import GOOD, UsageError
+from durwan.cli.findings import write_broken, write_mistakes
 from durwan.cli.given_keys import given_keys
 from durwan.cli.reading import compile_set, root_of
 from durwan.program.wording import worded_remedy
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from durwan.cli.output import Output
-    from durwan.diagnostics import Diagnostic
 
 EXAMPLES = """\
   policy-check access policies/
@@ -55,7 +54,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     assumed = read_assumptions(arguments.fix or (), program.schema)
     keys, mistakes = given_keys(arguments.keys, compilation.keys, program.schema)
     if mistakes:
-        return _write_mistakes(output, mistakes)
+        return write_mistakes(output, mistakes)
     if not keys:
         raise UsageError("there is no key: put some into the set's key files, or name a file with --keys")
     classes = key_classes(program, keys) if arguments.by == "class" else each_by_itself(keys)
@@ -67,14 +66,6 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     else:
         output.write("\n".join(_drawn(rows, lets, output)) + "\n")
     return GOOD
-
-
-def _write_mistakes(output: Output, mistakes: Sequence[Diagnostic]) -> int:
-    if output.is_json:
-        output.write_json({"diagnostics": diagnostic_forms(mistakes, "")}, None)
-    else:
-        write_diagnostics(output, mistakes, "")
-    return BROKEN
 
 
 def _drawn(rows: Sequence[Row], lets: Mapping[str, str], output: Output) -> Iterable[str]:

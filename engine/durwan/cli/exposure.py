@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durwan.cli import arguments as options
 from durwan.cli.action_patterns import matching_actions
-from durwan.cli.exits import FINDINGS, GOOD, UNDECIDED, UsageError
-from durwan.cli.findings import diagnostic_forms, write_broken, write_diagnostics
+from durwan.cli.exits import BROKEN, FINDINGS, GOOD, UNDECIDED, UsageError
+from durwan.cli.findings import write_broken, write_mistakes
 from durwan.cli.given_keys import given_attributes
 from durwan.cli.proof_output import add_deadline, deadline_of
 from durwan.cli.reading import clock_of, compile_set, root_of
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     refused = frozenset(matching_actions(arguments.fail_on or (), program))
     keys = _keys(arguments, key_id, compilation, program, output)
     if keys is None:
-        return FINDINGS
+        return BROKEN
     # With the solver, which takes a while to load.
     from durwan.workshop.exposure import exposures  # noqa: PLC0415
 
@@ -94,10 +94,7 @@ def _keys(
     if arguments.attributes is not None:
         attributes, mistakes = given_attributes(arguments.attributes, program.schema)
         if mistakes:
-            if output.is_json:
-                output.write_json({"diagnostics": diagnostic_forms(mistakes, "")}, None)
-            else:
-                write_diagnostics(output, mistakes, "")
+            write_mistakes(output, mistakes)
             return None
         # Whatever its id is, a key has one.
         return [(None, {"id": _SOME_ID, **attributes})]

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "eval": ("evaluate", "decide requests by a policy set"),
     "access": ("access", "show who can do what, and under which conditions"),
     "exposure": ("exposure", "show what a thief of a key could do with it and nothing else"),
+    "report": ("report", "write a page for auditors: who can do what, what is proved, what needs attention"),
     "show": ("show", "list what a policy set declares"),
     "build": ("build", "compile and test a policy set, and make a bundle of it"),
     "sign": ("sign", "add a signature to a bundle"),

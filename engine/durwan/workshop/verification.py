@@ -77,10 +77,15 @@ def verify(  # noqa: PLR0913 - each of them is a choice of its own
             proved = prove(program)
             found += proved.diagnostics
             unjudged = proved.unjudged
+    diagnostics = apply_suppressions(texts_of(compilation, suite), found, unjudged)
+    return Verification(compilation=compilation, suite=suite, diagnostics=tuple(diagnostics), results=results)
+
+
+def texts_of(compilation: Compilation, suite: Suite) -> list[Source]:
+    """All texts that may hold suppressions."""
     texts = [module.source for module in compilation.modules]
     texts += [file.document.source for file in suite.files.values()]
-    diagnostics = apply_suppressions([*texts, *_lists(compilation)], found, unjudged)
-    return Verification(compilation=compilation, suite=suite, diagnostics=tuple(diagnostics), results=results)
+    return [*texts, *_lists(compilation)]
 
 
 def _lint(compilation: Compilation, program: Program, suite: Suite, clock: Callable[[], int]) -> list[Diagnostic]:

@@ -95,7 +95,7 @@ def test_a_planned_key(call: Call, keyed: Path, tmp_path: Path) -> None:
     planned.write_text("- scopes\n")
     assert "no mapping of attributes" in call("exposure", keyed, "--attributes", planned).err
     planned.write_text("scopes: [\n")
-    assert call("exposure", keyed, "--attributes", planned).code == 1
+    assert call("exposure", keyed, "--attributes", planned).code == 3
 
 
 def test_undecided(call: Call, keyed: Path) -> None:

@@ -17,12 +17,13 @@ _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 
 @dataclass(frozen=True, slots=True)
-class _Suppression:
-    """One code that is suppressed on one line (one-based)."""
+class Suppression:
+    """One code that is suppressed on one line (one-based), and why; `span` is that of the comment."""
 
     code: str
     line: int
     span: Span
+    reason: str
 
 
 def apply_suppressions(
@@ -37,7 +38,7 @@ def apply_suppressions(
     is of any use is not known.
     """
     found: list[Diagnostic] = []
-    by_place: dict[tuple[str, int, str], _Suppression] = {}
+    by_place: dict[tuple[str, int, str], Suppression] = {}
     for source in sources:
         for each in _read(source, found):
             by_place.setdefault((source.path, each.line, each.code), each)
@@ -57,7 +58,12 @@ def apply_suppressions(
     return sorted(found, key=lambda item: item.order)
 
 
-def _read(source: Source, found: list[Diagnostic]) -> Iterator[_Suppression]:
+def read_suppressions(sources: Iterable[Source]) -> list[Suppression]:
+    """The suppressions in these texts that are well-formed, in the order of the text."""
+    return [each for source in sources for each in _read(source, [])]
+
+
+def _read(source: Source, found: list[Diagnostic]) -> Iterator[Suppression]:
     for mark in _MARK.finditer(source.text):
         number, column = source.position(mark.start())
         line = source.line(number)
@@ -77,7 +83,7 @@ def _read(source: Source, found: list[Diagnostic]) -> Iterator[_Suppression]:
             if code not in CODES or CODES[code].severity != "warning":
                 found.append(warnings.suppressed_code_unknown(span, code))
             else:
-                yield _Suppression(code, target, span)
+                yield Suppression(code, target, span, form.group(2).strip())
 
 
 def _is_in_string(line: str, column: int) -> bool:
