@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "diff": ("diff", "show what two policy sets decide differently, each with a request"),
     "eval": ("evaluate", "decide requests by a policy set"),
     "access": ("access", "show who can do what, and under which conditions"),
+    "exposure": ("exposure", "show what a thief of a key could do with it and nothing else"),
     "report": ("report", "write a page for auditors: who can do what, what is proved, what needs attention"),
     "show": ("show", "list what a policy set declares"),
     "build": ("build", "compile and test a policy set, and make a bundle of it"),
