@@ -116,7 +116,7 @@ def exposures(
     actions = sorted(program.schema.actions)
     pieces = [(place, action) for place in range(len(keys)) for action in actions]
     found: dict[tuple[int, str], Reach] = {}
-    for number, reach in answers(partial(_prober, program, keys, near), pieces, deadline):
+    for number, reach in answers(partial(_prober, program, keys, near), pieces, deadline, afresh=True):
         place, action = pieces[number]
         late = Reach(action=action, possible=None, because=f"not decided within {deadline:g} s")
         found[place, action] = late if reach is None else reach
