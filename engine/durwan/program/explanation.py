@@ -85,7 +85,7 @@ def _explain_rule(
     conditions = [
         ConditionExplanation(
             clause=clause,
-            text=_text(condition),
+            text=text_of(condition),
             truth=evaluation.read(condition).value,
             values={
                 path: _readable(declared, _value(path, attributes, now))
@@ -94,7 +94,7 @@ def _explain_rule(
         )
         for clause, expression in (("when", rule.body.when), ("unless", rule.body.unless))
         if expression not in (nodes.TRUE, nodes.FALSE)
-        for condition in _parts(expression, clause)
+        for condition in parts_of(expression, clause)
     ]
     return RuleExplanation(
         name=rule.name,
@@ -107,8 +107,8 @@ def _explain_rule(
     )
 
 
-def _parts(expression: Expression, clause: str) -> tuple[Expression, ...]:
-    """`when A and B` fails by one of its operands, `unless A or B` likewise."""
+def parts_of(expression: Expression, clause: str) -> tuple[Expression, ...]:
+    """The conditions in a clause: `when A and B` fails by one of its operands, `unless A or B` likewise."""
     match expression:
         case nodes.And(operands=operands) if clause == "when":
             return operands
@@ -118,7 +118,8 @@ def _parts(expression: Expression, clause: str) -> tuple[Expression, ...]:
             return (expression,)
 
 
-def _text(expression: Expression) -> str:
+def text_of(expression: Expression) -> str:
+    """An expression as it was written, in one line."""
     return " ".join(expression.span.text.split()) if expression.span is not None else repr(expression)
 
 
@@ -126,7 +127,7 @@ def read_by(expression: Expression, program: Program) -> dict[str, types.Type]:
     """The attributes that an expression reads, through its lets, with their types; `now` among them."""
     found: dict[str, types.Type] = {}
     seen: set[str] = set()
-    for node in _walk(expression, program, seen):
+    for node in parts_through(expression, program, seen):
         if isinstance(node, nodes.Attribute):
             found[node.path] = node.type
         elif isinstance(node, nodes.Now):
@@ -134,17 +135,18 @@ def read_by(expression: Expression, program: Program) -> dict[str, types.Type]:
     return found
 
 
-def _walk(expression: Expression, program: Program, seen: set[str]) -> Iterator[Expression]:
+def parts_through(expression: Expression, program: Program, seen: set[str]) -> Iterator[Expression]:
+    """An expression and all that it is made of, through the lets that are not in `seen` yet."""
     yield expression
     match expression:
         case nodes.And(operands=operands) | nodes.Or(operands=operands) | nodes.Operation(operands=operands):
             for operand in operands:
-                yield from _walk(operand, program, seen)
+                yield from parts_through(operand, program, seen)
         case nodes.Not(operand=operand) | nodes.Default(operand=operand) | nodes.IsKnown(operand=operand):
-            yield from _walk(operand, program, seen)
+            yield from parts_through(operand, program, seen)
         case nodes.LetReference(name=name) if name not in seen:
             seen.add(name)
-            yield from _walk(program.lets[name], program, seen)
+            yield from parts_through(program.lets[name], program, seen)
         case _:
             return
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from durwan.backends.solver.decisions import Decisions, decisions
@@ -34,6 +34,7 @@ class Question:
     Args:
         programs: what is asked about; `encodings` holds their formulas, in this order.
         fixed: attributes whose values are settled, None for those that are unknown.
+        named: further values, whose texts formulas will name.
         near: the instant that a request that is found should have if it can, in milliseconds since the epoch.
         milliseconds: how long the solver may think about one step. It does not always keep to that: whoever needs
             certainty asks in a process that can be ended.
@@ -44,10 +45,11 @@ class Question:
         programs: Sequence[Program],
         *,
         fixed: Mapping[str, Value | None] = _NOTHING_FIXED,
+        named: Iterable[Value | None] = (),
         near: int,
         milliseconds: int = 20_000,
     ) -> None:
-        self.variables = Variables(Texts(programs, _words(fixed.values())), fixed)
+        self.variables = Variables(Texts(programs, _words((*fixed.values(), *named))), fixed)
         self.encodings = [Encoding(program, self.variables) for program in programs]
         self._near = near
         self._solver = z3.Solver()
@@ -153,7 +155,13 @@ class _Search(Generic[_Accepted]):
             UndecidedError: it is wrong, and nothing says why.
         """
         told = len(self._question.variables.facts)
-        found = self._near() or self._read(model)
+        found = self._near()
+        if found is not None:
+            return found
+        if len(self._question.variables.facts) > told:
+            # The model rests on what is known better now; to look for other times because of it would be slow.
+            return None
+        found = self._read(model)
         if found is not None:
             return found
         wrong = self._tell_pieces(model)
