@@ -276,8 +276,8 @@ _MACHINE = re.compile(r"(?<![\w.~$}*:-])/(?:root|home|work|tmp|Users|private)/(?
 _ADDRESS = re.compile(r"\bhttps?://([A-Za-z0-9.-]+)")
 # Hosts that a reader anywhere can reach, and those reserved for examples.
 _HOSTS = {
-    "www.apache.org", "github.com", "docs.python.org", "www.rfc-editor.org", "json-schema.org", "example.com",
-    "example.org", "example.net", "localhost", "127.0.0.1",
+    "www.apache.org", "github.com", "docs.python.org", "www.rfc-editor.org", "json-schema.org", "docs.oasis-open.org",
+    "example.com", "example.org", "example.net", "localhost", "127.0.0.1",
 }  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
     tops = {PurePosixPath(name).parts[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"durwan"}
     assert {PurePosixPath(name).suffix for name in names if name.startswith("durwan/")} <= {
-        ".py", ".md", ".lark", ".json", ".policy", ".typed", "",
+        ".py", ".md", ".lark", ".json", ".policy", ".typed", ".j2", "",
     }  # fmt: skip
     folders = {part for name in names for part in PurePosixPath(name).parts[:-1]}
     assert folders & {"tests", "policies", "benchmarks", "__pycache__"} == set()
@@ -112,6 +112,7 @@ def test_the_wheel_installs_its_commands(wheel: Path) -> None:
     points = configparser.ConfigParser()
     points.read_string(_metadata(wheel, "entry_points.txt"))
     assert list(points["console_scripts"]) == ["policy-check"]
+    assert dict(points["pytest11"]) == {"durwan": "durwan.pytest_plugin"}
     for target in points["console_scripts"].values():
         module, _, function = target.partition(":")
         assert callable(getattr(import_module(module), function))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+import os
+from collections.abc import Sequence
+from typing import Final, NoReturn
 
 from durwan.cli.exits import USAGE
 from durwan.diagnostics.terminal import visible
@@ -14,8 +16,15 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"{self.prog}: error: {visible(message)}\n{self.prog} --help says what it takes\n")
 
 
-def make_parser(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
-    """The parser of one command, with the options that all commands take."""
+# What every command can print, and what those can that find mistakes or judge something.
+PLAIN_FORMATS: Final = ("pretty", "json")
+FORMATS: Final = (*PLAIN_FORMATS, "jsonl", "junit", "sarif", "github", "tap")
+
+
+def make_parser(
+    name: str, summary: str, examples: str, formats: Sequence[str] = PLAIN_FORMATS
+) -> argparse.ArgumentParser:
+    """The parser of one command, with the options that all commands take, and the formats that this one can print."""
     parser = _Parser(
         prog=f"policy-check {name}",
         description=f"{summary[0].upper()}{summary[1:]}.",
@@ -24,13 +33,21 @@ def make_parser(name: str, summary: str, examples: str) -> argparse.ArgumentPars
         allow_abbrev=False,
     )
     shared = parser.add_argument_group("output")
-    formats = ["pretty", "json"]
-    shared.add_argument("-f", "--format", choices=formats, default="pretty", help="for people or for programs")
+    of_itself = "pretty" if "github" not in formats else "pretty; under GitHub Actions, github"
+    help_ = f"for people or for programs (default: {of_itself})"
+    shared.add_argument("-f", "--format", choices=formats, help=help_)
     shared.add_argument("-o", "--output", metavar="FILE", help="write the results to a file")
     shared.add_argument("--color", choices=["auto", "always", "never"], default="auto", help="colours on a terminal")
     shared.add_argument("-q", "--quiet", action="store_true", help="print findings only")
     shared.add_argument("-v", "--verbose", action="store_true", help="say more, and show tracebacks of internal errors")
     return parser
+
+
+def choose_format(arguments: argparse.Namespace, formats: Sequence[str]) -> None:
+    """Chooses the format where none was asked for: `github` in the log of a GitHub Action, else `pretty`."""
+    if arguments.format is None:
+        in_action = os.environ.get("GITHUB_ACTIONS") == "true" and arguments.output is None
+        arguments.format = "github" if in_action and "github" in formats else "pretty"
 
 
 def add_policy_set(parser: argparse.ArgumentParser) -> None:
@@ -64,3 +81,9 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
 def add_case_filter(parser: argparse.ArgumentParser) -> None:
     """Which test cases to run."""
     parser.add_argument("--run", metavar="REGEX", help="only test cases whose name matches somewhere")
+
+
+def add_watch(parser: argparse.ArgumentParser) -> None:
+    """Whether to run again and again."""
+    help_ = "run again whenever a file of the policy set changes, until Ctrl-C"
+    parser.add_argument("--watch", action="store_true", help=help_)

@@ -1,9 +1,9 @@
-"""`policy-check [check] [PATH]`: compile, lint, test; four lines on what was found."""
+"""`policy-check [check] [PATH]`: compile, lint, test, prove; five lines on what was found."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from durwan.cli import arguments as options
 from durwan.cli import coverage_output as covering
@@ -15,10 +15,15 @@ from durwan.cli.findings import (
     exit_code,
     selected,
     test_fields,
-    write_diagnostics,
-    write_failures,
 )
-from durwan.cli.reading import clock_of, compile_set, pattern_of, root_of
+from durwan.cli.following import follow_cases
+from durwan.cli.formats import write_findings
+from durwan.cli.judgements import CaseJudgement, Findings
+from durwan.cli.proof_output import ProofJudgement, add_deadline, deadline_of, painted_proofs, proofs_code
+from durwan.cli.reading import clock_of, compile_set, pattern_of, root_of, store_of
+from durwan.workshop.instants import midweek
+from durwan.workshop.kept_proofs import prove_kept
+from durwan.workshop.proofs import DEADLINE
 from durwan.workshop.verification import Verification, verify
 
 if TYPE_CHECKING:
@@ -26,12 +31,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from durwan.cli.output import Output
+    from durwan.cli.progress import ProgressBar
+    from durwan.compilation import Compilation
     from durwan.diagnostics import Diagnostic
+    from durwan.diagnostics.terminal import Style
+    from durwan.workshop.coverage.target import Coverage
+    from durwan.workshop.proofs import Proof
 
+FORMATS = options.FORMATS
 EXAMPLES = """\
   policy-check policies/
   policy-check policies/ --ref origin/main --fail-level warning
-  policy-check --ignore P0706 -f json -o findings.json
+  policy-check --ignore P0706 -f sarif -o findings.sarif
+  policy-check policies/ --watch
 """
 
 
@@ -42,42 +54,81 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_filters(parser)
     options.add_case_filter(parser)
     options.add_clock(parser)
+    options.add_watch(parser)
     covering.add_threshold(parser)
+    add_deadline(parser, DEADLINE, "invariant")
+    parser.add_argument("--no-prove", action="store_true", help="leave the invariants unproved")
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Checks the policy set, writes what was found, and returns the exit code."""
     clock, pattern, root = clock_of(arguments), pattern_of(arguments), root_of(arguments)
-    threshold = covering.threshold_of(arguments)
+    threshold, deadline = covering.threshold_of(arguments), deadline_of(arguments)
     began = time.perf_counter()
-    compilation = compile_set(arguments)
-    output.progress(f"compiled in {time.perf_counter() - began:.2f} s")
-    found = verify(compilation, clock, linted=True, pattern=pattern)
-    output.progress(f"checked in {time.perf_counter() - began:.2f} s")
+    with output.progress_bar("compiling") as bar:
+        compilation = compile_set(arguments)
+        output.progress(f"compiled in {time.perf_counter() - began:.2f} s")
+        follow = follow_cases(output, bar, root)
+        found = verify(compilation, clock, linted=True, pattern=pattern, follow=follow)
+        bar.begin("measuring coverage")
+        coverage = covering.coverage_of(found, clock)
+        proofs = None if arguments.no_prove else _prove(arguments, compilation, deadline, bar)
+    seconds = time.perf_counter() - began
+    output.progress(f"checked in {seconds:.2f} s")
     diagnostics = selected(arguments, found.diagnostics)
-    code = exit_code(arguments, compilation, diagnostics, found.results or ())
-    coverage = covering.coverage_of(found, clock)
-    code = code or covering.coverage_code(coverage, threshold)
-    if output.is_json:
-        tests = None if found.results is None else test_fields(found.results, root)
-        fields = {"compiled": compilation.program is not None, "diagnostics": diagnostic_forms(diagnostics, root)}
-        covered = None if coverage is None else covering.coverage_fields(coverage, root)
-        output.write_json(fields | {"tests": tests, "coverage": covered}, compilation.revision)
-        return code
-    write_diagnostics(output, diagnostics, root)
-    write_failures(output, found.results or (), root)
-    if not output.quiet:
-        output.write(_summary(found, diagnostics, output))
-        if coverage is not None:
-            line = covering.coverage_line(coverage)
-            output.write(
-                f"covered   {output.style.paint(line, 'bad' if coverage.figure.is_under(threshold) else 'good')}\n"
-            )
-    return code
+    results = found.results or ()
+    findings = Findings(
+        root=root,
+        revision=compilation.revision,
+        code=exit_code(arguments, compilation, diagnostics, results)
+        or proofs_code(proofs or ())
+        or covering.coverage_code(coverage, threshold),
+        diagnostics=diagnostics,
+        judgements=[*map(CaseJudgement, results), *map(ProofJudgement, proofs or ())],
+        strict=arguments.fail_level == "warning",
+        complaints=covering.coverage_complaints(coverage, threshold),
+        totals=lambda: covering.coverage_totals(coverage),
+        document=lambda: _document(found, diagnostics, coverage, root) | _proved_fields(proofs, root),
+        summary=lambda style: "".join(
+            [
+                _summary(found, diagnostics, style),
+                _covered(coverage, threshold, style),
+                "" if proofs is None else f"proved    {painted_proofs(proofs, style)}\n",
+            ]
+        ),
+        seconds=seconds,
+    )
+    return write_findings(output, findings)
 
 
-def _summary(found: Verification, diagnostics: Sequence[Diagnostic], output: Output) -> str:
-    compilation, style = found.compilation, output.style
+def _prove(
+    arguments: argparse.Namespace, compilation: Compilation, deadline: float, bar: ProgressBar
+) -> list[Proof] | None:
+    """The proofs of the invariants; None where there are none to make."""
+    if compilation.program is None:
+        return None
+    bar.begin("proving", len(compilation.program.invariants))
+    near = midweek() if arguments.now is None else clock_of(arguments)()
+    return prove_kept(compilation, deadline, near=near, store=store_of(arguments), settled=lambda _: bar.advance())
+
+
+def _proved_fields(proofs: Sequence[Proof] | None, root: str) -> dict[str, Any]:
+    return {"invariants": None if proofs is None else [ProofJudgement(proof).form(root) for proof in proofs]}
+
+
+def _document(
+    found: Verification, diagnostics: Sequence[Diagnostic], coverage: Coverage | None, root: str
+) -> dict[str, Any]:
+    return {
+        "compiled": found.compilation.program is not None,
+        "diagnostics": diagnostic_forms(diagnostics, root),
+        "tests": None if found.results is None else test_fields(found.results, root),
+        "coverage": None if coverage is None else covering.coverage_fields(coverage, root),
+    }
+
+
+def _summary(found: Verification, diagnostics: Sequence[Diagnostic], style: Style) -> str:
+    compilation = found.compilation
     program, results = compilation.program, found.results
     name = compilation.manifest.name
     about_tests = [item for item in diagnostics if item.code.startswith("P08")]
@@ -97,6 +148,13 @@ def _summary(found: Verification, diagnostics: Sequence[Diagnostic], output: Out
         f"linted    {counted_severities(others)}\n"
         f"tested    {style.paint(tested, _color(found, about_tests))}\n"
     )
+
+
+def _covered(coverage: Coverage | None, threshold: float, style: Style) -> str:
+    if coverage is None:
+        return ""
+    role = "bad" if coverage.figure.is_under(threshold) else "good"
+    return f"covered   {style.paint(covering.coverage_line(coverage), role)}\n"
 
 
 def _color(found: Verification, about_tests: Sequence[Diagnostic]) -> str:

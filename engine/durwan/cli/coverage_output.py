@@ -13,8 +13,8 @@ from durwan.workshop.coverage import measure, plan
 if TYPE_CHECKING:
     import argparse
 
-    from durwan.cli.output import Output
     from durwan.diagnostics import Span
+    from durwan.diagnostics.terminal import Style
     from durwan.workshop.coverage.target import Coverage, Figure, Target
     from durwan.workshop.verification import Verification
 
@@ -84,16 +84,29 @@ def coverage_fields(coverage: Coverage, root: str) -> dict[str, Any]:
     }
 
 
-def write_coverage(output: Output, coverage: Coverage, root: str) -> None:
-    """A table by file, then what is missing, in the order of the text; with `-v` all that was shown too."""
+def coverage_complaints(coverage: Coverage | None, threshold: float) -> list[str]:
+    """What is to be said where less is covered than the threshold asks for."""
+    if coverage is None or not coverage.figure.is_under(threshold):
+        return []
+    return [f"the cases cover {coverage_line(coverage)}, less than the {threshold:g} % of --threshold"]
+
+
+def coverage_totals(coverage: Coverage | None) -> dict[str, Any]:
+    """Coverage as one figure, for formats that sum up."""
+    return {} if coverage is None else {"coverage": _figure_form(coverage.figure)}
+
+
+def draw_coverage(coverage: Coverage, style: Style, root: str, *, every: bool) -> str:
+    """A table by file, then what is missing, in the order of the text; with `every` all that was shown too."""
     rows = [(visible(located(path, root)), figure) for path, figure in coverage.file_figures().items()]
     width = max((len(path) for path, _ in rows), default=0)
+    lines: list[str] = []
     for path, figure in [*rows, ("all", coverage.figure)]:
         role = "good" if figure.reached == figure.total else "bad"
-        shown = output.style.paint(f"{figure.percent:5.1f} %", role)
-        output.write(f"{path:<{width}}  {shown}  {figure.reached:>5,} of {figure.total:,}\n")
-    for lines in _listed(coverage, root, every=output.verbose):
-        output.write("".join(f"{line}\n" for line in lines))
+        shown = style.paint(f"{figure.percent:5.1f} %", role)
+        lines.append(f"{path:<{width}}  {shown}  {figure.reached:>5,} of {figure.total:,}")
+    lines += (line for place in _listed(coverage, root, every=every) for line in place)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def write_page(path: str, coverage: Coverage, found: Verification) -> None:

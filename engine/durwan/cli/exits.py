@@ -10,6 +10,7 @@ GOOD: Final = 0
 FINDINGS: Final = 1
 USAGE: Final = 2
 BROKEN: Final = 3
+UNDECIDED: Final = 4
 UNCOVERED: Final = 5
 OUR_FAULT: Final = 10
 # What a shell reports for a program that SIGINT, or SIGPIPE, ended.

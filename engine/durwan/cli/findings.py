@@ -11,7 +11,7 @@ from durwan.cli.exits import BROKEN, FINDINGS, GOOD, UsageError
 from durwan.diagnostics.codes import CODES
 from durwan.diagnostics.json_form import diagnostic_form
 from durwan.diagnostics.terminal import draw_all, located
-from durwan.workshop.failures import draw_failure
+from durwan.workshop.failures import draw_failure, reasons
 
 if TYPE_CHECKING:
     import argparse
@@ -91,7 +91,7 @@ def diagnostic_forms(diagnostics: Iterable[Diagnostic], root: str) -> list[dict[
 
 def test_fields(results: Iterable[CaseResult], root: str) -> dict[str, Any]:
     """The results of a test run as JSON: how many of each verdict, and each case."""
-    cases = [_case_form(result, root) for result in results]
+    cases = [case_form(result, root) for result in results]
     counts = Counter(case["result"] for case in cases)
     return {**{verdict: counts[verdict] for verdict in ("passed", "failed", "skipped")}, "cases": cases}
 
@@ -115,7 +115,8 @@ def counted_verdicts(results: Iterable[CaseResult]) -> str:
     return ", ".join(words) or "no cases"
 
 
-def _case_form(result: CaseResult, root: str) -> dict[str, Any]:
+def case_form(result: CaseResult, root: str) -> dict[str, Any]:
+    """One case as JSON; `because` says line by line why it failed."""
     case = result.case
     line, _ = case.span.source.position(case.span.start)
     expected: Mapping[str, Any] = case.expected
@@ -128,4 +129,5 @@ def _case_form(result: CaseResult, root: str) -> dict[str, Any]:
         "got": None if result.decision is None else result.decision.as_dict(),
         "request": case.request,
         "skip": case.skip,
+        "because": list(reasons(result)) if result.verdict == "failed" else [],
     }

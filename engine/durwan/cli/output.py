@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
+from durwan.cli.progress import ProgressBar
 from durwan.diagnostics.terminal import Style
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ class Output:
         self.command = command
         self.quiet: bool = arguments.quiet
         self.verbose: bool = arguments.verbose
-        self.is_json: bool = arguments.format == "json"
+        self.format: str = arguments.format
+        self.is_json: bool = self.format == "json"
+        # How many judgements were written before all the others: see `durwan.cli.formats.tell_early`.
+        self.told_early = 0
         self._file: str | None = arguments.output
         self._parts: list[str] = []
         for stream in (sys.stdout, sys.stderr):
@@ -42,8 +46,17 @@ class Output:
 
     def write_json(self, fields: Mapping[str, Any], revision: str | None) -> None:
         """The one JSON document of a command: `version`, `command`, `revision`, then its own fields."""
+        self.write(self.json_document(fields, revision))
+
+    def json_document(self, fields: Mapping[str, Any], revision: str | None) -> str:
+        """The text that `write_json` writes."""
         document = {"version": 1, "command": self.command, "revision": revision} | dict(fields)
-        self.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+        return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+    def flush(self) -> None:
+        """Hands over what was written so far to whoever reads standard output."""
+        if self._file is None:
+            sys.stdout.flush()
 
     def take_file(self) -> str | None:
         """The output file, for a command that makes it itself; what it says goes to standard output then."""
@@ -54,6 +67,15 @@ class Output:
         """What is going on, for those who asked to hear it."""
         if self.verbose and not self.quiet:
             sys.stderr.write(f"{text}\n")
+
+    def progress_bar(self, stage: str, total: int | None = None) -> ProgressBar:
+        """Tells on standard error how far a piece of work has come, once that takes more than a second.
+
+        A context manager: `with output.progress_bar("proving", 20) as bar: ...; bar.advance()`. With `--quiet`, and
+        where lines of results appear on the same terminal meanwhile, nothing is told.
+        """
+        same = self.format == "jsonl" and self._file is None and sys.stdout.isatty()
+        return ProgressBar(stage, total, stream=None if self.quiet or same else sys.stderr)
 
     def __enter__(self) -> Self:
         return self

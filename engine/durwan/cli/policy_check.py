@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
 
 # Each command: its module, and what it does in a few words. The first one is run where no command is named.
 COMMANDS: Final = {
-    "check": ("check", "compile, lint and test a policy set: all that a merge request needs"),
+    "check": ("check", "compile, lint, test, prove: all that a merge request needs"),
     "test": ("run_tests", "run the test files of a policy set"),
+    "prove": ("prove", "prove the invariants of a policy set for all requests"),
+    "diff": ("diff", "show what two policy sets decide differently, each with a request"),
     "eval": ("evaluate", "decide requests by a policy set"),
+    "access": ("access", "show who can do what, and under which conditions"),
     "show": ("show", "list what a policy set declares"),
     "build": ("build", "compile and test a policy set, and make a bundle of it"),
     "sign": ("sign", "add a signature to a bundle"),
@@ -43,14 +47,16 @@ examples:
   policy-check policies/ --ref HEAD~1
   policy-check test policies/ --run withdrawal
   policy-check eval policies/ --request request.json -f json
+  policy-check diff origin/main policies/ --fail-on allow
   policy-check build policies/ -o desk.bundle --version 42
   policy-check explain P0101
 
 exit codes:
   0  good
-  1  findings: a test failed, a bundle is refused, or a warning under --fail-level warning
+  1  findings: a test or proof failed, a bundle is refused, a warning under --fail-level warning
   2  the call or the configuration is wrong
   3  the policies do not compile
+  4  undecided: the solver gave up
   5  less coverage than --threshold asks for
   10 a fault of policy-check itself
 """
@@ -69,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
         sys.stdout.write(_OVERVIEW.format(commands=commands))
         return 0
-    return _guarded(words)
+    verbose = any(word in {"-v", "--verbose"} for word in words)
+    return _guarded(lambda: _dispatch(words, verbose), verbose)
 
 
 def run() -> int:
@@ -84,13 +91,13 @@ def run() -> int:
     return code
 
 
-def _guarded(words: list[str]) -> int:
+def _guarded(work: Callable[[], int], verbose: bool) -> int:
     """Every way in which a command can end, as an exit code and at most one line on standard error."""
     from durwan.cli import exits
     from durwan.errors import DurwanError
 
     try:
-        return _dispatch(words)
+        return work()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else exits.USAGE
     except KeyboardInterrupt:
@@ -102,7 +109,7 @@ def _guarded(words: list[str]) -> int:
         _complain(f"error: {_in_words(error)}")
         return exits.USAGE
     except Exception as error:  # noqa: BLE001 - whatever it is, it is our fault, and has an exit code
-        if any(word in {"-v", "--verbose"} for word in words):
+        if verbose:
             import traceback
 
             traceback.print_exc()
@@ -110,18 +117,29 @@ def _guarded(words: list[str]) -> int:
         return exits.OUR_FAULT
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(words: list[str], verbose: bool) -> int:
     from importlib import import_module
 
-    from durwan.cli.arguments import make_parser
-    from durwan.cli.output import Output
+    from durwan.cli.arguments import PLAIN_FORMATS, choose_format, make_parser
 
     name, rest = (words[0], words[1:]) if words and words[0] in COMMANDS else ("check", words)
     module, summary = COMMANDS[name]
     command = import_module(f"durwan.cli.{module}")
-    parser: argparse.ArgumentParser = make_parser(name, summary, command.EXAMPLES)
+    formats: Sequence[str] = getattr(command, "FORMATS", PLAIN_FORMATS)
+    parser: argparse.ArgumentParser = make_parser(name, summary, command.EXAMPLES, formats)
     command.configure(parser)
     arguments = parser.parse_args(rest)
+    choose_format(arguments, formats)
+    if getattr(arguments, "watch", False):
+        from durwan.cli.watch import run_again
+
+        return run_again(lambda: _guarded(lambda: _run(name, command, arguments), verbose), arguments)
+    return _run(name, command, arguments)
+
+
+def _run(name: str, command: ModuleType, arguments: argparse.Namespace) -> int:
+    from durwan.cli.output import Output
+
     with Output(name, arguments) as output:
         code: int = command.run(arguments, output)
     return code

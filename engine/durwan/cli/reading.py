@@ -53,10 +53,11 @@ def compile_set(arguments: argparse.Namespace) -> Compilation:
         UsageError: there is nothing there that could be a policy set.
         DurwanError: it cannot be read, or a cache directory was named that must not be used.
     """
-    return Compiler(_store_of(arguments)).compile(read_policy_set(arguments))
+    return Compiler(store_of(arguments)).compile(read_policy_set(arguments))
 
 
-def _store_of(arguments: argparse.Namespace) -> Store | None:
+def store_of(arguments: argparse.Namespace) -> Store | None:
+    """Where to keep what was found out; None where nothing is to be kept, or nothing can."""
     if arguments.no_cache:
         return None
     if arguments.cache is not None:

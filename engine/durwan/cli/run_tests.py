@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from durwan.cli import arguments as options
 from durwan.cli import coverage_output as covering
-from durwan.cli.exits import FINDINGS
+from durwan.cli.exits import BROKEN, FINDINGS
 from durwan.cli.findings import (
     counted_severities,
     counted_verdicts,
@@ -15,24 +16,32 @@ from durwan.cli.findings import (
     exit_code,
     selected,
     test_fields,
-    write_broken,
-    write_diagnostics,
-    write_failures,
 )
+from durwan.cli.following import follow_cases
+from durwan.cli.formats import write_findings
+from durwan.cli.judgements import CaseJudgement, Findings
 from durwan.cli.reading import clock_of, compile_set, pattern_of, root_of
 from durwan.diagnostics.terminal import visible
 from durwan.workshop.verification import verify
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from durwan.cli.output import Output
+    from durwan.compilation import Compilation
+    from durwan.diagnostics import Diagnostic
+    from durwan.diagnostics.terminal import Style
+    from durwan.workshop.coverage.target import Coverage
+    from durwan.workshop.runner import CaseResult
 
+FORMATS = options.FORMATS
 EXAMPLES = """\
   policy-check test policies/
   policy-check test policies/ --run 'AS-3[0-9]' -v
+  policy-check test policies/ --watch
+  policy-check test -f junit -o results.xml
   policy-check test policies/ --coverage-html coverage.html --threshold 95
-  policy-check test -f json -o results.json
 """
 
 
@@ -43,6 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_case_filter(parser)
     options.add_filters(parser)
     options.add_clock(parser)
+    options.add_watch(parser)
     covering.add_coverage(parser)
 
 
@@ -50,31 +60,74 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     """Runs the cases, writes what became of them, and returns the exit code; no case at all is a finding."""
     clock, pattern, root = clock_of(arguments), pattern_of(arguments), root_of(arguments)
     threshold = covering.threshold_of(arguments)
-    compilation = compile_set(arguments)
-    began = time.perf_counter()
-    found = verify(compilation, clock, linted=False, pattern=pattern)
+    with output.progress_bar("compiling") as bar:
+        compilation = compile_set(arguments)
+        began = time.perf_counter()
+        follow = follow_cases(output, bar, root)
+        found = verify(compilation, clock, linted=False, pattern=pattern, follow=follow)
+        bar.begin("measuring coverage")
+        coverage = covering.coverage_of(found, clock) if covering.is_wanted(arguments) else None
     if found.results is None:
-        return write_broken(output, compilation, root, test_fields((), root))
+        return write_findings(output, _broken(compilation, root))
+    results = found.results
     mistaken = [item for item in selected(arguments, found.diagnostics) if item.code >= "P08"]
-    code = exit_code(arguments, compilation, mistaken, found.results) or (FINDINGS if not found.results else 0)
-    coverage = covering.coverage_of(found, clock) if covering.is_wanted(arguments) else None
+    code = exit_code(arguments, compilation, mistaken, results) or (FINDINGS if not results else 0)
     code = code or covering.coverage_code(coverage, threshold)
     if coverage is not None and arguments.coverage_html is not None:
         covering.write_page(arguments.coverage_html, coverage, found)
-    if output.is_json:
-        fields = test_fields(found.results, root) | {"diagnostics": diagnostic_forms(mistaken, root)}
-        if coverage is not None:
-            fields["coverage"] = covering.coverage_fields(coverage, root)
-        output.write_json(fields, compilation.revision)
-        return code
-    write_diagnostics(output, mistaken, root)
-    write_failures(output, found.results, root)
-    if output.verbose:
-        output.write("".join(f"{result.verdict:<7} {visible(result.case.name)}\n" for result in found.results))
-    if coverage is not None and not output.quiet:
-        covering.write_coverage(output, coverage, root)
-    if not output.quiet:
-        summary = output.style.paint(counted_verdicts(found.results), "bad" if code else "good")
-        mistakes = f"; {counted_severities(mistaken)} in test files" if mistaken else ""
-        output.write(f"{summary}{mistakes} in {time.perf_counter() - began:.2f} s\n")
-    return code
+    measured = _Measured(results, mistaken, coverage, time.perf_counter() - began)
+    findings = Findings(
+        root=root,
+        revision=compilation.revision,
+        code=code,
+        diagnostics=mistaken,
+        judgements=[CaseJudgement(result) for result in results],
+        strict=arguments.fail_level == "warning",
+        complaints=[*_no_case(results), *covering.coverage_complaints(coverage, threshold)],
+        totals=lambda: covering.coverage_totals(coverage),
+        document=lambda: measured.document(root),
+        summary=lambda style: measured.summary(style, root, verbose=output.verbose, good=code == 0),
+        seconds=measured.seconds,
+    )
+    return write_findings(output, findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a run of the tests has to say, in the two forms that are this command's own."""
+
+    results: Sequence[CaseResult]
+    mistaken: Sequence[Diagnostic]
+    coverage: Coverage | None
+    seconds: float
+
+    def document(self, root: str) -> dict[str, Any]:
+        """The fields of the JSON document."""
+        fields = test_fields(self.results, root) | {"diagnostics": diagnostic_forms(self.mistaken, root)}
+        covered = {} if self.coverage is None else {"coverage": covering.coverage_fields(self.coverage, root)}
+        return fields | covered
+
+    def summary(self, style: Style, root: str, *, verbose: bool, good: bool) -> str:
+        """For those who asked to hear more each case with its verdict; coverage, where asked for; the counts."""
+        lines = [f"{result.verdict:<7} {visible(result.case.name)}\n" for result in self.results if verbose]
+        if self.coverage is not None:
+            lines.append(covering.draw_coverage(self.coverage, style, root, every=verbose))
+        counts = style.paint(counted_verdicts(self.results), "good" if good else "bad")
+        mistakes = f"; {counted_severities(self.mistaken)} in test files" if self.mistaken else ""
+        return f"{''.join(lines)}{counts}{mistakes} in {self.seconds:.2f} s\n"
+
+
+def _no_case(results: Sequence[CaseResult]) -> Sequence[str]:
+    return () if results else ("no case was run",)
+
+
+def _broken(compilation: Compilation, root: str) -> Findings:
+    errors = [item for item in compilation.diagnostics if item.severity == "error"]
+    return Findings(
+        root=root,
+        revision=None,
+        code=BROKEN,
+        diagnostics=errors,
+        document=lambda: {**test_fields((), root), "diagnostics": diagnostic_forms(errors, root)},
+        summary=lambda _: f"does not compile: {counted_severities(compilation.diagnostics)}\n",
+    )

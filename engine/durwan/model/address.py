@@ -7,7 +7,7 @@ is always the 4 bytes. Packed bytes of one length sort like the numbers they are
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Self
@@ -79,6 +79,19 @@ def parse_network(text: str) -> AddressRange | None:
         return None
     found = network_range(packed, prefix)
     return found if found.first == packed else None
+
+
+def prefixes(span: AddressRange) -> Iterator[str]:
+    """The fewest networks that make up a range, ascending, each as people write it: `10.0.0.0/8`, `203.0.113.7`."""
+    length = len(span.first)
+    first, last = int.from_bytes(span.first, "big"), int.from_bytes(span.last, "big")
+    while first <= last:
+        # The largest network that begins here and does not go beyond the end.
+        room = (last - first + 1).bit_length() - 1
+        host_bits = min(room, (first & -first).bit_length() - 1 if first else length * 8)
+        text = format_address(first.to_bytes(length, "big"))
+        yield f"{text}/{length * 8 - host_bits}" if host_bits else text
+        first += 1 << host_bits
 
 
 class NetworkSet:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from durwan.model.decision import Outcome
+from durwan.model.decision import EffectName, Outcome
 from durwan.model.request import Attributes, KeyLookup, instant_of, no_keys
 from durwan.program import reference
 from durwan.program.program import Limit, Program
@@ -42,6 +42,26 @@ class Settled:
     def allowed(self) -> bool:
         """Whether it is allowed as long as no limit is used up."""
         return self.outcome.effect == "allow"
+
+    @property
+    def effect(self) -> EffectName:
+        """`allow`, `deny` or `challenge`."""
+        return self.outcome.effect
+
+    @property
+    def rule(self) -> str | None:
+        """The rule that decided, or the limit that could not count; None for a default deny."""
+        return self.outcome.rule
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.outcome.status
+
+    @property
+    def code(self) -> str:
+        """The machine-readable reason."""
+        return self.outcome.code
 
 
 def settle(

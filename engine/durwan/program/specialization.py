@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from typing import Any
 
-from durwan.model import types
-from durwan.model.address import NetworkSet
 from durwan.model.request import Attributes
 from durwan.program import nodes
+from durwan.program.literals import literal_of
 from durwan.program.nodes import Expression
 from durwan.program.program import Program, Rule
 from durwan.program.reference import Evaluation
@@ -49,12 +46,24 @@ class Specialization:
         program: where the rules are from.
         attributes: the attributes of the fixed contexts.
         contexts: the names of the fixed contexts.
+        paths: single attributes of other contexts that are fixed too.
+        kept: fixed attributes that stay in the rules by name; only whether they are known is settled.
     """
 
-    def __init__(self, program: Program, attributes: Attributes, contexts: Collection[str]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        attributes: Attributes,
+        contexts: Collection[str],
+        *,
+        paths: Collection[str] = (),
+        kept: Collection[str] = (),
+    ) -> None:
         self._program = program
         self._attributes = attributes
         self._contexts = frozenset(contexts)
+        self._paths = frozenset(paths)
+        self._kept = frozenset(kept)
         self._evaluation = Evaluation(program, attributes, 0)
         self._lets: dict[str, _Rest] = {}
 
@@ -77,8 +86,12 @@ class Specialization:
         return self._rest(expression).unknown
 
     def is_fixed(self, path: str) -> bool:
-        """Whether an attribute is of a fixed context."""
-        return path.partition(".")[0] in self._contexts
+        """Whether an attribute is fixed, with its context or by itself."""
+        return path.partition(".")[0] in self._contexts or path in self._paths
+
+    def certain(self, expression: Expression) -> Expression:
+        """What is true exactly where an expression of here is, without what is unknown for good."""
+        return self._certain(expression, wanted=True)
 
     # --------------------------------------------------------------------------------------------------- settling
 
@@ -114,7 +127,9 @@ class Specialization:
 
     def _attribute(self, attribute: nodes.Attribute) -> _Rest:
         value = self._attributes.read(attribute.path)
-        return _Rest(attribute, unknown=True) if value is None else _Rest(_written(value, attribute.type))
+        if value is None:
+            return _Rest(attribute, unknown=True)
+        return _Rest(attribute if attribute.path in self._kept else literal_of(value, attribute.type))
 
     def _let(self, reference: nodes.LetReference, name: str) -> _Rest:
         if name not in self._lets:
@@ -133,7 +148,7 @@ class Specialization:
         if not all(isinstance(operand, _SETTLED) for operand in operands):
             return _Rest(rest)
         value = self._evaluation.read(rest).value
-        return _Rest(operation, unknown=True) if value is None else _Rest(_written(value, operation.type))
+        return _Rest(operation, unknown=True) if value is None else _Rest(literal_of(value, operation.type))
 
     # ---------------------------------------------------------------------------------------------- what is certain
 
@@ -169,29 +184,3 @@ def _junction(kind: Callable[..., Expression], rests: Sequence[_Rest], *, decisi
 
 def _is(expression: Expression, value: bool) -> bool:
     return isinstance(expression, nodes.BoolLiteral) and expression.value is value
-
-
-def _written(value: Any, declared: types.Type) -> Expression:  # noqa: C901 - one line per type
-    """A value as the literal of its type."""
-    match declared:
-        case types.Bool():
-            return nodes.BoolLiteral(value=value)
-        case types.Int():
-            return nodes.IntLiteral(value=value)
-        case types.Number():
-            return nodes.DecimalLiteral(value=Decimal(value))
-        case types.String():
-            return nodes.StringLiteral(value=value)
-        case types.Scope():
-            return nodes.ScopeLiteral(value=value)
-        case types.Address():
-            return nodes.AddressLiteral(value=value)
-        case types.Time():
-            return nodes.InstantLiteral(value=value)
-        case types.Duration():
-            return nodes.DurationLiteral(value=value)
-        case types.SetOf(element):
-            return nodes.LiteralSet(members=value, element=element)
-        case types.Network():  # pragma: no branch - every type has its case
-            assert isinstance(value, NetworkSet)  # noqa: S101 - so it was read
-            return nodes.LiteralNetwork(value=value)

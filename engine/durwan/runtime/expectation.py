@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, Final
 
-from durwan.model.decision import Decision
+from durwan.model.decision import Decision, Remedy
 from durwan.model.values import read_duration, read_time
 
 
@@ -36,11 +36,11 @@ def _as_set(field: str) -> Callable[[Any, Decision], bool]:
 
 def _obligations(wanted: Mapping[str, Any], decision: Decision) -> bool:
     got = decision.obligations
-    return wanted.keys() == got.keys() and all(_same_scalar(wanted[name], got[name]) for name in wanted)
+    return wanted.keys() == got.keys() and all(same_obligation(wanted[name], got[name]) for name in wanted)
 
 
-def _same_scalar(wanted: object, got: bool | int | Decimal | str) -> bool:
-    """Equal, where true is not 1, and a decimal may be written as a number or as text."""
+def same_obligation(wanted: object, got: bool | int | Decimal | str) -> bool:
+    """Whether an obligation has the expected value: true is not 1, a decimal may be given as a number or as text."""
     if isinstance(wanted, bool) or isinstance(got, bool):
         return wanted is got
     if isinstance(got, Decimal):
@@ -55,14 +55,25 @@ def _remedies(wanted: Sequence[Mapping[str, Any]], decision: Decision) -> bool:
     """The remedies in source order; of each, only the fields that are given."""
     if len(wanted) != len(decision.remedies):
         return False
-    return all(
-        all(_same_remedy_field(field, value, got.get(field)) for field, value in fields.items())
-        for fields, got in zip(wanted, (remedy.as_dict() for remedy in decision.remedies), strict=True)
-    )
+    return all(fulfils_remedy(fields, remedy) for fields, remedy in zip(wanted, decision.remedies, strict=True))
+
+
+def fulfils_remedy(wanted: Mapping[str, Any], remedy: Remedy) -> bool:
+    """Whether a remedy has the fields that are expected of it, each with the expected value."""
+    got = remedy.as_dict()
+    return all(_same_remedy_field(field, value, got.get(field)) for field, value in wanted.items())
 
 
 def _same_remedy_field(field: str, wanted: object, got: object) -> bool:
     return (read_duration(wanted) if field == "within" else wanted) == got
+
+
+def _retry_after(wanted: object, decision: Decision) -> bool:
+    """Seconds as a number, or a duration as text."""
+    if isinstance(wanted, str):
+        milliseconds = read_duration(wanted)
+        return milliseconds is not None and decision.retry_after == milliseconds / 1000
+    return wanted == decision.retry_after
 
 
 def _valid_until(wanted: object, decision: Decision) -> bool:
@@ -81,6 +92,8 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Decision], bool]]] = MappingProxyTyp
         "remedies": _remedies,
         "unknowns": _as_set("unknowns"),
         "shadows": _as_set("shadows"),
+        "retry_after": _retry_after,
         "valid_until": _valid_until,
+        "revision": _plain("revision"),
     }
 )

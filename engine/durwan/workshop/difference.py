@@ -7,77 +7,27 @@ code of its refusal follows its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Final
 
 from durwan.backends.solver.question import Question, UndecidedError
 from durwan.backends.solver.z3_interface import Term, both, negated
 from durwan.program.charges import LIMIT_DOUBT, Settled, settle
 from durwan.program.program import Program
+from durwan.workshop.differences import DEADLINE, Comparison, Difference, Kind, Request
 from durwan.workshop.instants import midweek
 from durwan.workshop.isolation import answers
 from durwan.workshop.renames import Renames
 from durwan.workshop.settlements import Settlements
-from durwan.workshop.shrinking import Request, shrink
+from durwan.workshop.shrinking import shrink
 
-DEADLINE: Final = 60.0
 # Far more groups than a person would read; a change of everything would have as many as there are pairs of rules.
 _MOST_GROUPS: Final = 200
 
-Kind = Literal["allowed", "refused", "answered"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Requests about an action that one rule decided before and another decides after, with one of them."""
-
-    action: str
-    request: Request
-    settled_before: Settled
-    settled_after: Settled
-
-    @property
-    def before(self) -> Any:
-        """The outcome by the old set."""
-        return self.settled_before.outcome
-
-    @property
-    def after(self) -> Any:
-        """The outcome by the new set."""
-        return self.settled_after.outcome
-
-    @property
-    def kind(self) -> Kind:
-        """`allowed` now and not before, `refused` now, or only answered otherwise."""
-        if self.settled_after.allowed is self.settled_before.allowed:
-            return "answered"
-        return "allowed" if self.settled_after.allowed else "refused"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """What became of a comparison.
-
-    `same` is True where no request is decided differently, and None where that is not known: some of the actions are
-    `undecided`, each with the reason, and nothing was found. `differences` are newly allowed ones first.
-    """
-
-    differences: tuple[Difference, ...]
-    undecided: Mapping[str, str]
-    renames: Renames
-
-    @property
-    def same(self) -> bool | None:
-        """Whether the two decide alike."""
-        if self.differences:
-            return False
-        return None if self.undecided else True
-
-
 # What a child answers: a request for each group, and why it did not finish, if it did not.
 _Found = tuple[list[Request], str]
+_Pair = tuple[tuple[str, str | None], tuple[str, str | None]]
 
 
 def compare(
@@ -102,34 +52,34 @@ def compare(
     instant = midweek() if near is None else near
     differences: list[Difference] = []
     undecided: dict[str, str] = {}
-    for place, found in answers(partial(_comparer, old, new, renames, instant), actions, deadline):
+    for place, found in answers(partial(_Comparer, old, new, renames, instant), actions, deadline):
         requests, because = ([], f"not decided within {deadline:g} s") if found is None else found
         differences += [_difference(old, new, request, instant) for request in requests]
         if because:
             undecided[actions[place]] = because
         settled(actions[place])
     kept = sorted(_without_doubts(differences), key=_rank)
-    return Comparison(differences=tuple(kept), undecided=undecided, renames=renames)
+    return Comparison(differences=tuple(kept), undecided=undecided, renamed=renames.old_names)
 
 
 def _without_doubts(differences: list[Difference]) -> Iterator[Difference]:
     """The differences but those that only repeat another one for requests that a limit cannot count."""
     told = {_sides(each) for each in differences}
     for each in differences:
-        before, after = (_is_doubt(settled) for settled in (each.settled_before, each.settled_after))
+        before, after = (_is_doubt(settled) for settled in (each.before, each.after))
         like_this = [
             other
             for other in told
             if other[0] == each.action
-            and (other[1] == ("allow",) if before else other[1] == _side(each.settled_before))
-            and (other[2] == ("allow",) if after else other[2] == _side(each.settled_after))
+            and (other[1] == ("allow",) if before else other[1] == _side(each.before))
+            and (other[2] == ("allow",) if after else other[2] == _side(each.after))
         ]
         if not (before or after) or not like_this:
             yield each
 
 
 def _sides(difference: Difference) -> tuple[str, tuple[object, ...], tuple[object, ...]]:
-    return difference.action, _side(difference.settled_before), _side(difference.settled_after)
+    return difference.action, _side(difference.before), _side(difference.after)
 
 
 def _side(settled: Settled) -> tuple[object, ...]:
@@ -142,62 +92,62 @@ def _is_doubt(settled: Settled) -> bool:
 
 def _rank(difference: Difference) -> tuple[int, str, str, str]:
     kinds: tuple[Kind, ...] = ("allowed", "refused", "answered")
-    names = difference.before.rule or "", difference.after.rule or ""
+    names = difference.before.outcome.rule or "", difference.after.outcome.rule or ""
     return kinds.index(difference.kind), difference.action, *names
 
 
 def _difference(old: Program, new: Program, request: Request, near: int) -> Difference:
     before, after = (settle(program, request, clock=lambda: near) for program in (old, new))
-    return Difference(action=request["action"], request=request, settled_before=before, settled_after=after)
+    return Difference(action=request["action"], request=request, before=before, after=after)
 
 
-def _comparer(old: Program, new: Program, renames: Renames, near: int) -> Callable[[str], _Found]:
+class _Comparer:
     """What compares two programs; made in a child process."""
-    question = Question([old, new], near=near)
 
-    def answer(action: str) -> _Found:
+    def __init__(self, old: Program, new: Program, renames: Renames, near: int) -> None:
+        self._programs = (old, new)
+        self._renames = renames
+        self._near = near
+        self._question = Question([old, new], near=near)
+
+    def __call__(self, action: str) -> _Found:
+        """A request for each group of differences about an action."""
         found: list[Request] = []
         try:
-            found.extend(_groups(question, old, new, renames, action, near))
+            found.extend(self._groups(action))
         except UndecidedError as error:
             return found, str(error)
         return found, "" if len(found) < _MOST_GROUPS else f"more than {_MOST_GROUPS} groups of differences"
 
-    return answer
+    def _groups(self, action: str) -> Iterator[Request]:
+        """A request for each pair of a rule before and a rule after between which decisions differ."""
+        before = Settlements(self._question.encodings[0], action)
+        after = Settlements(self._question.encodings[1], action, self._renames)
+        seen: set[_Pair] = set()
+
+        def accept(request: Request) -> tuple[Request, _Pair] | None:
+            pair = self._differing(request)
+            return None if pair is None or pair in seen else (request, pair)
+
+        wanted: Term = before.differs_from(after)
+        for _ in range(_MOST_GROUPS):
+            found = self._question.find(action, wanted, accept)
+            if found is None:
+                return
+            request, pair = found
+            seen.add(pair)
+            yield shrink(request, self._programs[1].schema, partial(self._is_pair, pair))
+            wanted = both(wanted, negated(both(before.decided_by(pair[0]), after.decided_by(pair[1]))))
+
+    def _differing(self, request: Request) -> _Pair | None:
+        """Which rule decided before and which after, and how, if a client could tell the two apart."""
+        before, after = (settle(program, request, clock=lambda: self._near) for program in self._programs)
+        if not self._renames.differ(before, after):
+            return None
+        return (before.outcome.effect, before.outcome.rule), (after.outcome.effect, after.outcome.rule)
+
+    def _is_pair(self, pair: _Pair, request: Request) -> bool:
+        return self._differing(request) == pair
 
 
-def _groups(
-    question: Question, old: Program, new: Program, renames: Renames, action: str, near: int
-) -> Iterator[Request]:
-    """A request for each pair of a rule before and a rule after between which decisions differ."""
-    before = Settlements(question.encodings[0], action)
-    after = Settlements(question.encodings[1], action, renames)
-
-    def decided(request: Request) -> tuple[Settled, Settled]:
-        return settle(old, request, clock=lambda: near), settle(new, request, clock=lambda: near)
-
-    seen: set[object] = set()
-
-    def accept(request: Request) -> Request | None:
-        settled = decided(request)
-        return request if renames.differ(*settled) and _named(*settled) not in seen else None
-
-    wanted: Term = before.differs_from(after)
-    for _ in range(_MOST_GROUPS):
-        found = question.find(action, wanted, accept)
-        if found is None:
-            return
-        pair = _named(*decided(found))
-        seen.add(pair)
-
-        def is_alike(request: Request, pair: object = pair) -> bool:
-            settled = decided(request)
-            return renames.differ(*settled) and _named(*settled) == pair
-
-        yield shrink(found, new.schema, is_alike)
-        wanted = both(wanted, negated(both(before.decided_by(pair[0]), after.decided_by(pair[1]))))
-
-
-def _named(before: Settled, after: Settled) -> tuple[tuple[str, str | None], tuple[str, str | None]]:
-    """Which rule decided, and how, before and after."""
-    return (before.outcome.effect, before.outcome.rule), (after.outcome.effect, after.outcome.rule)
+__all__ = ["Comparison", "Difference", "compare"]

@@ -4,40 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal
 
 from durwan.backends.solver.question import Question, UndecidedError
 from durwan.backends.solver.z3_interface import both, negated
-from durwan.model.decision import Decision
-from durwan.model.request import Attributes, instant_of, no_keys
-from durwan.program import reference
 from durwan.program.program import Invariant, Program
 from durwan.workshop.instants import midweek
 from durwan.workshop.isolation import answers
-from durwan.workshop.shrinking import Request, shrink
-
-Verdict = Literal["proved", "refuted", "undecided"]
-
-DEADLINE: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """What became of an invariant.
-
-    `request` and `decision` are those that refute it. `because` says why it is undecided. `seconds` is how long it
-    took.
-    """
-
-    invariant: Invariant
-    verdict: Verdict
-    request: Request | None = None
-    decision: Decision | None = None
-    because: str = ""
-    seconds: float = 0.0
-
+from durwan.workshop.proofs import DEADLINE, Proof, Request, Verdict, breaks, decision_of
+from durwan.workshop.shrinking import shrink
 
 # What a child answers: the verdict, the request that refutes, why nothing was found out, and the seconds it took.
 _Found = tuple[Verdict, Request | None, str, float]
@@ -69,21 +44,6 @@ def prove(
     return [proofs[place] for place in range(len(wanted))]
 
 
-def breaks(program: Program, invariant: Invariant, request: Request, near: int) -> bool:
-    """Whether a request breaks the invariant, as the reference evaluator sees it."""
-    now = instant_of(request, lambda: near)
-    if now is None or request.get("action") not in invariant.actions:
-        return False
-    evaluation = reference.Evaluation(program, Attributes(program.schema, request, no_keys), now)
-    if evaluation.read(invariant.condition).value is not True:
-        return False
-    return _decision(program, request, near).allowed is (invariant.holds == "never")
-
-
-def _decision(program: Program, request: Request, near: int) -> Decision:
-    return reference.decide(program, request, clock=lambda: near)
-
-
 def _proof(program: Program, invariant: Invariant, found: _Found | None, deadline: float, near: int) -> Proof:
     if found is None:
         because = f"not decided within {deadline:g} s"
@@ -93,7 +53,7 @@ def _proof(program: Program, invariant: Invariant, found: _Found | None, deadlin
         invariant=invariant,
         verdict=verdict,
         request=request,
-        decision=None if request is None else _decision(program, request, near),
+        decision=None if request is None else decision_of(program, request, near),
         because=because,
         seconds=seconds,
     )
@@ -136,13 +96,4 @@ def _refutations(question: Question, program: Program, invariant: Invariant, nea
         raise undecided
 
 
-def proof_form(proof: Proof) -> dict[str, Any]:
-    """A proof as JSON."""
-    return {
-        "name": proof.invariant.name,
-        "verdict": proof.verdict,
-        "request": proof.request,
-        "decision": None if proof.decision is None else proof.decision.as_dict(),
-        "because": proof.because or None,
-        "seconds": round(proof.seconds, 3),
-    }
+__all__ = ["Proof", "prove"]

@@ -36,34 +36,46 @@ class CaseResult:
 
 
 def run_cases(compiled: Compiled, cases: Iterable[Case], clock: Callable[[], int]) -> Iterator[CaseResult]:
-    """Runs the cases in their order.
+    """Runs the cases in their order, each when it is asked for.
 
     Args:
         compiled: the policy set that decides.
         cases: what to run; one that is skipped is passed on undecided.
         clock: the instant of cases that bring none, in milliseconds since the epoch.
     """
-    # Each case is decided once: nothing would ever be answered from a cache.
-    engine = Engine(lambda: compiled, clock=clock, cache=None)
-    checker = ReferenceCheck(compiled, clock)
-    for case in cases:
-        yield CaseResult(case=case, verdict="skipped") if case.skip is not None else _run(engine, checker, case)
+    return map(CaseRunner(compiled, clock).run, cases)
 
 
-def _run(engine: Engine, checker: ReferenceCheck, case: Case) -> CaseResult:
-    decision = engine.decide(case.request)
-    differing = differing_fields(case.expected, decision)
-    otherwise = checker.otherwise(case, decision)
-    if not differing and otherwise is None:
-        return CaseResult(case=case, verdict="passed", decision=decision)
-    return CaseResult(
-        case=case,
-        verdict="failed",
-        decision=decision,
-        differing=differing,
-        reference=otherwise,
-        explanation=engine.explain(case.request),
-    )
+class CaseRunner:
+    """Runs cases one by one.
+
+    Args:
+        compiled: the policy set that decides.
+        clock: the instant of cases that bring none, in milliseconds since the epoch.
+    """
+
+    def __init__(self, compiled: Compiled, clock: Callable[[], int]) -> None:
+        # Each case is decided once: nothing would ever be answered from a cache.
+        self._engine = Engine(lambda: compiled, clock=clock, cache=None)
+        self._checker = ReferenceCheck(compiled, clock)
+
+    def run(self, case: Case) -> CaseResult:
+        """What becomes of the case; one that is skipped is not decided."""
+        if case.skip is not None:
+            return CaseResult(case=case, verdict="skipped")
+        decision = self._engine.decide(case.request)
+        differing = differing_fields(case.expected, decision)
+        otherwise = self._checker.otherwise(case, decision)
+        if not differing and otherwise is None:
+            return CaseResult(case=case, verdict="passed", decision=decision)
+        return CaseResult(
+            case=case,
+            verdict="failed",
+            decision=decision,
+            differing=differing,
+            reference=otherwise,
+            explanation=self._engine.explain(case.request),
+        )
 
 
 class ReferenceCheck:

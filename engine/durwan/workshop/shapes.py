@@ -29,6 +29,15 @@ def _age(value: object) -> object:
     return value
 
 
+def _seconds(value: object) -> object:
+    """A number of seconds, or a duration as text."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if value < 0:
+            raise PydanticCustomError("greater_than_equal", "no negative number")
+        return value
+    return _age(value)
+
+
 def _expectation(value: object) -> object:
     """`expect: allow` is short for `expect: { effect: allow }`."""
     return {"effect": value} if isinstance(value, str) else value
@@ -52,6 +61,7 @@ class ExpectationShape(_Shape):
     """`expect`: fields of a decision; only those given are compared."""
 
     effect: Literal["allow", "deny", "challenge"] = "deny"
+    allowed: bool = False
     rule: str | None = None
     status: Annotated[int, Field(ge=100, le=599)] = 0
     code: str = ""
@@ -60,7 +70,9 @@ class ExpectationShape(_Shape):
     remedies: list[RemedyShape] = []
     unknowns: list[str] = []
     shadows: list[str] = []
+    retry_after: Annotated[Any, BeforeValidator(_seconds)] = None
     valid_until: Annotated[Any, BeforeValidator(_instant)] = None
+    revision: str = ""
 
 
 def _something(expectation: ExpectationShape) -> ExpectationShape:
@@ -109,7 +121,10 @@ _WANTED: Final[Mapping[str, str]] = MappingProxyType(
         "remedies": "a list of remedies",
         "unknowns": "a list of attributes",
         "shadows": "a list of shadow rules",
+        "allowed": "true or false",
+        "retry_after": "a number of seconds, a duration such as `10s`, or null",
         "valid_until": "an instant, milliseconds, or null",
+        "revision": "the revision as text",
         "kind": "one of `mfa`, `approvals`, `login`, `step`",
         "within": "a duration such as `5m`",
         "count": "a whole number",

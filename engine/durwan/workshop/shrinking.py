@@ -1,4 +1,4 @@
-"""Requests that were found, made easy to read: nothing in them that does not matter, plain values where any would do."""
+"""Requests made easy to read: nothing in them that does not matter, plain values where any would do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def _if_holds(holds: Callable[[Request], bool], request: Request) -> Request | N
 
 
 def _paths(request: Request) -> list[str]:
-    return [f"{context}.{name}" for context, said in request.items() if isinstance(said, dict) for name in said]
+    contexts: list[tuple[str, dict[str, Any]]] = [(name, said) for name, said in request.items() if type(said) is dict]
+    return [f"{context}.{name}" for context, said in contexts for name in said]
 
 
 def _value(request: Request, path: str) -> Any:
@@ -58,10 +59,8 @@ def _with(request: Request, path: str, value: object) -> Request:
 
 
 def _fewer_members(request: Request, path: str, holds: Callable[[Request], bool]) -> Request:
-    members = _value(request, path)
-    if not isinstance(members, list):
-        return request
-    for member in list(members):
+    members: tuple[Any, ...] = tuple(_value(request, path)) if type(_value(request, path)) is list else ()
+    for member in members:
         rest = [each for each in _value(request, path) if each != member]
         request = _if_holds(holds, _with(request, path, rest)) or request
     return request
@@ -73,10 +72,12 @@ def _plainer(request: Request, path: str, declared: Type | None, holds: Callable
     for value in _plain(path, declared, request):
         if given == value:
             break
-        everywhere = _replaced(request, given, value) if isinstance(given, str) else request
-        for changed in (_with(request, path, value), everywhere):
-            if holds(changed):
-                return changed
+        changes = [_with(request, path, value)]
+        if isinstance(given, str):
+            changes.append(_replaced(request, given, value))
+        changed = next((each for each in changes if holds(each)), None)
+        if changed is not None:
+            return changed
     return request
 
 

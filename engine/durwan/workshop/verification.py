@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from durwan.compilation import Compilation
@@ -32,12 +32,20 @@ class Verification:
     results: tuple[CaseResult, ...] | None
 
 
+Follow = Callable[[Iterator[CaseResult], int], Iterable[CaseResult]]
+
+
+def _unfollowed(results: Iterator[CaseResult], _count: int) -> Iterable[CaseResult]:
+    return results
+
+
 def verify(
     compilation: Compilation,
     clock: Callable[[], int],
     *,
     linted: bool,
     pattern: re.Pattern[str] | None = None,
+    follow: Follow = _unfollowed,
 ) -> Verification:
     """Reads and runs the tests of a compiled policy set.
 
@@ -46,6 +54,7 @@ def verify(
         clock: the instant of cases that bring none, and of the lint, in milliseconds since the epoch.
         linted: whether to look for warnings too.
         pattern: where given, only cases are run in whose name it is found.
+        follow: passes on the results, each as soon as its case was run; it is told how many there will be.
     """
     suite = read_suite(compilation.policy_set, compilation.manifest)
     found = [*compilation.diagnostics, *suite.diagnostics]
@@ -55,7 +64,7 @@ def verify(
         found += check_suite(suite, program)
         found += check_must_pass(compilation, suite)
         cases = [case for case in suite.cases if pattern is None or pattern.search(case.name)]
-        results = tuple(run_cases(compilation.finished(), cases, clock))
+        results = tuple(follow(run_cases(compilation.finished(), cases, clock), len(cases)))
         if linted:
             found += _lint(compilation, program, suite, clock)
     texts = [module.source for module in compilation.modules]

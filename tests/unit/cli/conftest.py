@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from durwan.cli import progress
 from durwan.cli.policy_check import main
 from tests.unit.workshop.policies import POLICY, TRADER
 
@@ -54,11 +55,17 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("DURWAN_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
+@pytest.fixture(autouse=True)
+def _no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is just now, what is said on standard error is the same."""
+    monkeypatch.setattr(progress, "_QUIET_SECONDS", 3600.0)
+
+
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
     """Calls `policy-check` with the words given, at a time at which nothing of the policy set is in the past."""
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name in ("CI", "NO_COLOR", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
 
     def call_(*words: str | Path) -> Ended:
         given: Sequence[str] = [str(word) for word in words]

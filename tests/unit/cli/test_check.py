@@ -37,6 +37,7 @@ def test_clean_set(call: Call, directory: Path) -> None:
         "linted    no warnings",
         "tested    4 passed, 1 skipped",
         "covered   57.4 % of rules, conditions, thresholds and borders",
+        "proved    no invariants",
     ]
     assert ended.err == ""
 
@@ -82,7 +83,7 @@ def test_failing_test(call: Call, directory: Path) -> None:
     assert ended.code == 1
     assert f"FAILED {directory}/tests/cases.yaml:10:11 a trader trades\n" in ended.out
     assert "  because   `risky` did not apply:\n              when `risk.score >= 90` is false\n" in ended.out
-    assert ended.out.splitlines()[-2] == "tested    2 passed, 1 failed, 1 skipped"
+    assert ended.out.splitlines()[-3] == "tested    2 passed, 1 failed, 1 skipped"
 
 
 def test_mistake_in_a_test_file(call: Call, directory: Path) -> None:
@@ -91,7 +92,7 @@ def test_mistake_in_a_test_file(call: Call, directory: Path) -> None:
     ended = call("check", directory)
     assert ended.code == 1
     assert "error[P0808]: the file has no cases\n" in ended.out
-    assert ended.out.splitlines()[-2] == "tested    3 passed, 1 skipped; 1 error in test files"
+    assert ended.out.splitlines()[-3] == "tested    3 passed, 1 skipped; 1 error in test files"
 
 
 def test_warnings(call: Call, directory: Path) -> None:

@@ -84,7 +84,9 @@ def test_json(call: Call, directory: Path) -> None:
 def test_check_says_it_in_one_line(call: Call, directory: Path) -> None:
     """The summary of `check` has a line on coverage."""
     ended = call("check", directory, "--now", NOW)
-    assert ended.out.endswith("\ncovered   44.6 % of rules, conditions, thresholds and borders\n")
+    assert ended.out.endswith(
+        "\ncovered   44.6 % of rules, conditions, thresholds and borders\nproved    no invariants\n"
+    )
 
 
 def test_page(call: Call, directory: Path, tmp_path: Path) -> None:

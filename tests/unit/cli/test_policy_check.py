@@ -113,7 +113,7 @@ def test_current_directory_is_the_default(call: Call, directory: Path, monkeypat
     monkeypatch.chdir(directory)
     ended = call()
     assert ended.code == 0
-    assert ended.out.splitlines()[-2] == "tested    3 passed, 1 skipped"
+    assert ended.out.splitlines()[-3] == "tested    3 passed, 1 skipped"
 
 
 def test_fault_of_our_own(call: Call, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:

@@ -21,6 +21,8 @@ DECISION = Decision(
         remedies=(Remedy(kind="mfa", within=300_000), Remedy(kind="approvals", count=2, of="treasury")),
         unknowns=("risk.as_of", "risk.score"),
         shadows=("tighter", "other"),
+        retry_after=2.5,
+        revision="ab12",
     ),
     1_772_442_000_000,
 )
@@ -41,6 +43,9 @@ DECISION = Decision(
         {"valid_until": "2026-03-02T09:00:00Z"},
         {"valid_until": "2026-03-02T10:00:00+01:00"},
         {"valid_until": 1_772_442_000_000},
+        {"allowed": False, "revision": "ab12"},
+        {"retry_after": 2.5},
+        {"retry_after": "2s500ms"},
     ],
 )
 def test_fulfilled(expected: dict[str, Any]) -> None:
@@ -68,6 +73,12 @@ def test_fulfilled(expected: dict[str, Any]) -> None:
         {"shadows": ["tighter"]},
         {"valid_until": None},
         {"valid_until": "2026-03-02T09:00:00.001Z"},
+        {"allowed": True},
+        {"revision": "ab"},
+        {"retry_after": None},
+        {"retry_after": 2},
+        {"retry_after": "2s"},
+        {"retry_after": "soon"},
     ],
 )
 def test_not_fulfilled(expected: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from durwan.diagnostics.terminal import Style
-from durwan.workshop.failures import draw_failure, reasons
+from durwan.workshop.failures import draw_failure, reasons, summarize_failure
+from durwan.workshop.mismatches import mismatches
 from durwan.workshop.runner import CaseResult, ReferenceCheck
 from durwan.workshop.verification import unknown_in_tests, verify
 from tests.unit.workshop.policies import NOW, compiled, verified
@@ -50,7 +51,8 @@ def test_verdicts() -> None:
 
 def test_every_field_can_be_expected() -> None:
     """The whole decision can be pinned down."""
-    [result] = results_of("""\
+    [result] = results_of(
+        """\
   - name: a challenge
     with: [trader]
     request: { risk: { score: 75 }, request: { notional: "250000" } }
@@ -64,8 +66,12 @@ def test_every_field_can_be_expected() -> None:
       remedies: [{ kind: mfa, within: 5m }, { kind: approvals, count: 2, of: treasury }]
       unknowns: []
       shadows: [tighter_risk]
+      allowed: false
+      retry_after: null
       valid_until: 2026-03-02T09:00:20.001Z
-""")
+      revision: REVISION
+""".replace("REVISION", compiled().revision or "")
+    )
     assert result.verdict == "passed"
 
 
@@ -133,9 +139,13 @@ def test_drawing_of_a_failure() -> None:
         "              when `client.ip in key.networks` is false\n"
         '                client.ip = "198.51.100.1"\n'
         '                key.networks = ["203.0.113.0-203.0.113.255"]\n'
-        '  request   {"now": "2026-03-02T09:00:00Z", "action": "orders.create", "key": {"id": "desk-7", '
-        '"scopes": ["orders.write"], "networks": ["203.0.113.0/24"], "labels": []}, "client": {"ip": "198.51.100.1"}, '
-        '"risk": {"score": 12, "as_of": "2026-03-02T08:59:50Z"}, "request": {"notional": "2500"}}\n'
+        '  request   {"now": "2026-03-02T09:00:00Z",\n'
+        '             "action": "orders.create",\n'
+        '             "key": {"id": "desk-7", "scopes": ["orders.write"], "networks": ["203.0.113.0/24"], '
+        '"labels": []},\n'
+        '             "client": {"ip": "198.51.100.1"},\n'
+        '             "risk": {"score": 12, "as_of": "2026-03-02T08:59:50Z"},\n'
+        '             "request": {"notional": "2500"}}\n'
     )
 
 
@@ -171,7 +181,30 @@ def test_drawing_of_a_failure() -> None:
             "{ name: x, with: [trader], request: { action: nothing }, expect: { code: unknown_action, rule: risky } }",
             ["no policy declares this action"],
         ),
-        ("{ name: x, with: [trader], expect: { status: 403 } }", []),
+        (
+            "{ name: x, with: [trader], request: { client: { ip: 198.51.100.1 } }, expect: { allowed: true } }",
+            [
+                "`trade` did not apply:",
+                "  when `client.ip in key.networks` is false",
+                '    client.ip = "198.51.100.1"',
+                '    key.networks = ["203.0.113.0-203.0.113.255"]',
+            ],
+        ),
+        (
+            "{ name: x, with: [trader], request: { action: orders.cancel }, expect: { status: 403 } }",
+            [
+                "`trade` applied:",
+                "  when `key.scopes has orders.write` is true",
+                '    key.scopes = ["orders.write"]',
+                "  when `client.ip in key.networks` is true",
+                '    client.ip = "203.0.113.9"',
+                '    key.networks = ["203.0.113.0-203.0.113.255"]',
+            ],
+        ),
+        (
+            "{ name: x, with: [trader], expect: { shadows: [tighter_risk] } }",
+            ["`tighter_risk` did not apply:", "  when `risk.score >= 75` is false", "    risk.score = 12"],
+        ),
         ("{ name: x, with: [trader], expect: { valid_until: null } }", []),
     ],
 )
@@ -191,6 +224,61 @@ def test_unless_that_stopped_a_deny() -> None:
         '  unless `key.labels has "patient"` is true',
         '    key.labels = ["patient"]',
     ]
+
+
+def test_items_that_differ_are_named() -> None:
+    """Of obligations, remedies, unknowns and shadows, each item that differs is named by itself."""
+    result = one_failure("""{ name: x, with: [trader], request: { risk: { score: 75 } }, expect: {
+      effect: challenge,
+      obligations: { fee: 0.5 },
+      remedies: [{ kind: mfa, within: 6m }],
+      unknowns: [risk.score],
+      shadows: [],
+    } }""")
+    drawn = draw_failure(result, Style()).splitlines()
+    assert drawn[3:8] == [
+        "  differs   obligations: fee expected 0.5, got nothing",
+        '            remedies: number 1: expected {"kind": "mfa", "within": "6m"}, got {"kind": "mfa", "within": "5m"}',
+        "            unknowns: risk.score is missing",
+        "            shadows: got tighter_risk, which is not expected",
+        '  request   {"now": "2026-03-02T09:00:00Z",',
+    ]
+
+
+def test_obligations_that_differ() -> None:
+    """One that is missing, one too many, and one that looks alike but is of another type."""
+    result = one_failure(
+        '{ name: x, with: [trader], expect: { obligations: { fee: "0.50", cap: "10", live: 1, more: x } } }'
+    )
+    assert result.decision is not None
+    [told] = mismatches(result.case.expected, result.differing, result.decision)
+    assert told == (
+        'obligations: cap expected "10", got 10; live expected 1, got true; more expected x, got nothing; '
+        "desk got a, which is not expected"
+    )
+
+
+def test_remedies_that_differ() -> None:
+    """By place: one that is missing, and one too many."""
+    challenged = "name: x, with: [trader], request: { risk: { score: 75 } }, expect:"
+    result = one_failure(f"{{ {challenged} {{ remedies: [{{ kind: mfa }}, {{ kind: login }}] }} }}")
+    assert result.decision is not None
+    assert list(mismatches(result.case.expected, result.differing, result.decision)) == [
+        'remedies: number 2: expected {"kind": "login"}, got nothing'
+    ]
+    result = one_failure(f"{{ {challenged} {{ remedies: [] }} }}")
+    assert result.decision is not None
+    assert list(mismatches(result.case.expected, result.differing, result.decision)) == [
+        'remedies: number 1: got {"kind": "mfa", "within": "5m"}, which is not expected'
+    ]
+
+
+def test_summary_of_a_failure() -> None:
+    """One line says what differs and what decided."""
+    result = one_failure("{ name: x, with: [trader], request: { risk: { score: 95 } }, expect: allow }")
+    assert summarize_failure(result) == "effect: expected allow, got deny; decided by risky"
+    result = one_failure("{ name: x, with: [trader], request: { action: account.read }, expect: { status: 404 } }")
+    assert summarize_failure(result) == "status: expected 404, got 403; no rule allows it"
 
 
 def test_disagreement_is_told() -> None:

@@ -171,6 +171,28 @@ def test_manifest_says_where_tests_lie() -> None:
             ("P0804", "`no` is no value for `effect`", "no", "give one of `allow`, `deny`, `challenge`"),
         ),
         (
+            "cases: [{ name: x, expect: { allowed: 1 } }]\n",
+            ("P0803", "`allowed` is a number, not true or false", "1", None),
+        ),
+        (
+            "cases: [{ name: x, expect: { retry_after: -1 } }]\n",
+            (
+                "P0804",
+                "`-1` is no value for `retry_after`",
+                "-1",
+                "give a number of seconds, a duration such as `10s`, or null",
+            ),
+        ),
+        (
+            "cases: [{ name: x, expect: { retry_after: soon } }]\n",
+            (
+                "P0804",
+                "`soon` is no value for `retry_after`",
+                "soon",
+                "give a number of seconds, a duration such as `10s`, or null",
+            ),
+        ),
+        (
             "cases: [{ name: x, expect: { status: 42 } }]\n",
             ("P0804", "`42` is no value for `status`", "42", "give an HTTP status"),
         ),

@@ -7,7 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from durwan.backends.solver.pieces import NetworkPieces, SpanPieces
+from durwan.backends.solver.memberships import Memberships
+from durwan.backends.solver.pieces import SpanPieces
 from durwan.backends.solver.values import (
     ALWAYS,
     DECIMAL_BOUND,
@@ -15,16 +16,13 @@ from durwan.backends.solver.values import (
     UNKNOWN,
     FixedMembers,
     FixedNetwork,
-    Held,
     Missing,
     Number,
     Place,
-    Range,
     Text,
     Truth,
     Value,
     address_number,
-    address_ranges,
     conjunction,
     constant,
     decided,
@@ -33,19 +31,17 @@ from durwan.backends.solver.values import (
     opposite,
 )
 from durwan.backends.solver.variables import Variables, in_units
-from durwan.backends.solver.z3_interface import FALSE, TRUE, Term, both, either, negated, truth, within, z3
+from durwan.backends.solver.z3_interface import TRUE, Term, both, either, negated, within, z3
 from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.model.window import Window, build_window
 from durwan.model.window_spans import CalendarSpan, DatesSpan, InstantSpan, Span, WeeklySpan
 from durwan.model.zone import DAY
 from durwan.program import nodes
 from durwan.program.nodes import Expression
-from durwan.program.operators import COMPARISONS, like_parts
+from durwan.program.operators import COMPARISONS
 from durwan.program.program import Body, Program
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-# Networks of more ranges are told piece by piece.
-_MOST_RANGES: Final = 128
 _COMPARED: Final[dict[str, Callable[[Term, Term], Term]]] = {
     "==": lambda left, right: left == right,
     "!=": lambda left, right: negated(left == right),
@@ -62,6 +58,7 @@ class Encoding:
     def __init__(self, program: Program, variables: Variables) -> None:
         self.program = program
         self._variables = variables
+        self._memberships = Memberships(program, variables)
         self._lets: dict[str, Value] = {}
 
     def truth(self, expression: Expression) -> Truth:
@@ -79,7 +76,7 @@ class Encoding:
         declared = self.program.schema.attributes[path]
         return self._variables.attribute(path, declared, self.program.schema.scopes)
 
-    def value(self, expression: Expression) -> Value:  # noqa: PLR0911, C901 - one line per kind of node
+    def value(self, expression: Expression) -> Value:  # noqa: C901 - one line per kind of node
         """Any expression that stands for one value, or for a collection that is known."""
         match expression:
             case nodes.Operation():
@@ -103,6 +100,11 @@ class Encoding:
                 return disjunction([self.truth(operand) for operand in operands])
             case nodes.Not(operand=operand):
                 return opposite(self.truth(operand))
+            case _:
+                return self._literal(expression)
+
+    def _literal(self, expression: Expression) -> Value:
+        match expression:
             case nodes.BoolLiteral(value=value):
                 return ALWAYS if value else NEVER
             case nodes.IntLiteral(value=value) | nodes.InstantLiteral(value=value) | nodes.DurationLiteral(value=value):
@@ -133,23 +135,23 @@ class Encoding:
             case "*":
                 return self._product(operands[0], operands[1])
             case "in_set":
-                return self._in_set(self.value(operands[0]), operands[1])
+                return self._memberships.in_set(self.value(operands[0]), operands[1])
             case "in_network":
-                return self._in_network(self.value(operands[0]), operands[1])
+                return self._memberships.in_network(self.value(operands[0]), self._network(operands[1]))
             case "in_window":
                 return self._in_window(self.value(operands[0]), operands[1])
             case "like":
-                return self._like(self.value(operands[0]), operands[1])
+                return self._memberships.like(self.value(operands[0]), operands[1])
             case "has":
-                return self._has(self.value(operands[0]), self.value(operands[1]))
+                return self._memberships.has(self.value(operands[0]), self.value(operands[1]))
             case "has_any":
-                return self._has_count(self.value(operands[0]), operands[1], 1)
+                return self._memberships.has_count(self.value(operands[0]), operands[1], 1)
             case "has_all":
-                return self._has_count(self.value(operands[0]), operands[1], None)
+                return self._memberships.has_count(self.value(operands[0]), operands[1], None)
             case "has_at_least":
                 count = operands[2]
                 assert isinstance(count, nodes.IntLiteral)  # noqa: S101 - so the grammar says
-                return self._has_count(self.value(operands[0]), operands[1], count.value)
+                return self._memberships.has_count(self.value(operands[0]), operands[1], count.value)
             case _:
                 msg = f"the operator {operator} has no formula"
                 raise NotImplementedError(msg)
@@ -165,8 +167,15 @@ class Encoding:
                 return same if operator == "==" else opposite(same)
             case Number(), Number() if left.is_decimal or right.is_decimal:
                 return decided(known, _COMPARED[operator](left.in_units(), right.in_units()))
-            case (Number(), Number()) | (Text(), Text()) | (Place(), Place()):
-                return decided(known, _COMPARED[operator](left.term, right.term))
+            case (
+                (Number(_, first), Number(_, second))
+                | (Text(_, first), Text(_, second))
+                | (
+                    Place(_, first),
+                    Place(_, second),
+                )
+            ):
+                return decided(known, _COMPARED[operator](first, second))
             case _:
                 return UNKNOWN
 
@@ -205,127 +214,10 @@ class Encoding:
         known = both(value.known, remainder == 0, self._fits(quotient, is_decimal=True))
         return Number(known, quotient, is_decimal=True)
 
-    # --------------------------------------------------------------------------------------------------- membership
-
-    def _in_set(self, value: Value, right: Expression) -> Truth:
-        members = self._members(right)
-        match value:
-            case Text(known, term):
-                return decided(known, within(term, self._variables.texts.numbers(str(each) for each in members)))
-            case Number(known) if value.is_decimal or any(isinstance(each, Decimal) for each in members):
-                units = [in_units(each) for each in members if isinstance(each, int | Decimal)]
-                return decided(known, within(value.in_units(), [(each, each) for each in sorted(units)]))
-            case Number(known, term):
-                return decided(known, within(term, [(int(each), int(each)) for each in sorted(members)]))
-            case Place(known, term):
-                numbers = [address_number(each) for each in members if isinstance(each, bytes)]
-                return decided(known, within(term, [(each, each) for each in sorted(numbers)]))
-            case Truth():
-                return disjunction([value if each else opposite(value) for each in members])
-            case _:
-                return UNKNOWN
-
-    def _members(self, right: Expression) -> frozenset[str] | frozenset[int]:
-        match right:
-            case nodes.LiteralSet(members=members):
-                return members  # type: ignore[return-value]  # told apart by what they are compared with
-            case nodes.NamedSet(name=name):
-                return self.program.sets[name]
-            case _:
-                msg = f"{right} is no set of literals"
-                raise TypeError(msg)
-
-    def _in_network(self, value: Value, right: Expression) -> Truth:
-        place = self._network(right)
-        if not isinstance(value, Place) or isinstance(place, Missing):
-            return UNKNOWN
-        if isinstance(place, Range):
-            return decided(both(value.known, place.known), self._variables.holds(place, value.term))
-        ranges = address_ranges(place.network)
-        if len(ranges) <= _MOST_RANGES:
-            return decided(value.known, within(value.term, ranges))
-        inside = self._variables.apply(NetworkPieces.of(place.network), value.term, total=True)
-        return decided(value.known, inside.true)
-
-    def _network(self, right: Expression) -> Range | FixedNetwork | Missing:
+    def _network(self, right: Expression) -> Value:
         if isinstance(right, nodes.NamedNetwork):
             return FixedNetwork(self.program.networks[right.name])
-        found = self.value(right)
-        assert isinstance(found, Range | FixedNetwork | Missing)  # noqa: S101 - so it was checked
-        return found
-
-    def _like(self, value: Value, right: Expression) -> Truth:
-        assert isinstance(right, nodes.StringLiteral)  # noqa: S101 - so the grammar says
-        if not isinstance(value, Text):
-            return UNKNOWN
-        texts = self._variables.texts
-        parts = like_parts(right.value)
-        if len(parts) == 1:
-            return decided(value.known, value.term == texts.number(parts[0]))
-        named = within(value.term, texts.matching(right.value))
-        other = both(value.term >= texts.others, self._variables.like(right.value)(value.term))
-        return decided(value.known, either(named, other))
-
-    def _has(self, held: Value, member: Value) -> Truth:
-        if not isinstance(member, Text | Number):
-            return UNKNOWN
-        known = both(held.known, member.known)
-        match held:
-            case Held():
-                return decided(known, self._holds(held, member.term))
-            case FixedMembers(members) if isinstance(member, Text):
-                numbers = self._variables.texts.numbers(str(each) for each in members)
-                return decided(known, within(member.term, numbers))
-            case FixedMembers(members):
-                return decided(known, within(member.term, [(int(each), int(each)) for each in sorted(members)]))
-            case _:
-                return UNKNOWN
-
-    def _holds(self, held: Held, term: Term) -> Term:
-        """Whether a member is held: itself, or by another that includes it."""
-        texts = self._variables.texts
-        others = [
-            both(
-                self._variables.holds(held, constant(texts.number(scope))),
-                within(term, texts.numbers(included - {scope})),
-            )
-            for scope, included in held.includes
-            if len(included) > 1
-        ]
-        self._link_classes(held, term)
-        return either(self._variables.holds(held, term), *others)
-
-    def _link_classes(self, held: Held, term: Term) -> None:
-        """A member of a long list that is held is one of those of its class that are."""
-        if not held.is_text or z3.is_int_value(term):
-            return
-        for first, last in self._variables.texts.classes:
-            count = self._variables.class_count(held, first, last)
-            inside = both(term >= first, term <= last)
-            self._variables.facts.append(z3.Implies(both(inside, held.holds(term)), count >= 1))
-            self._variables.facts.append(z3.Implies(both(inside, negated(held.holds(term))), count <= last - first))
-
-    def _has_count(self, held: Value, right: Expression, least: int | None) -> Truth:
-        """At least so many members, or all of them where None is said."""
-        members = self._members(right)
-        least = len(members) if least is None else least
-        match held:
-            case FixedMembers(given):
-                return decided(TRUE, truth(len(given & members) >= least))  # type: ignore[operator]  # of one kind
-            case Held(known) if held.is_text:
-                return decided(known, self._counted(held, frozenset(str(each) for each in members), least))
-            case Held(known):
-                return decided(known, self._numbered(held, members, least))
-            case _:
-                return UNKNOWN
-
-    def _numbered(self, held: Held, members: frozenset[str] | frozenset[int], least: int) -> Term:
-        return _at_least([self._variables.holds(held, constant(int(each))) for each in sorted(members)], [], least)
-
-    def _counted(self, held: Held, members: frozenset[str], least: int) -> Term:
-        singles, classes = self._variables.texts.split(members)
-        bits = [self._holds(held, constant(number)) for number in singles]
-        return _at_least(bits, [self._variables.class_count(held, first, last) for first, last in classes], least)
+        return self.value(right)
 
     # ------------------------------------------------------------------------------------------------------- time
 
@@ -351,16 +243,6 @@ class Encoding:
             case CalendarSpan():  # pragma: no branch - every kind has its case
                 known = {calendar.name: calendar for calendar in window.calendars}
                 return self._variables.apply(SpanPieces(build_window([span], calendars=known)), term, total=False)
-
-
-def _at_least(bits: list[Term], counts: list[Term], least: int) -> Term:
-    if least <= 0:
-        return TRUE
-    if not counts:
-        if len(bits) < least:
-            return FALSE
-        return either(*bits) if least == 1 else both(*bits) if least == len(bits) else z3.AtLeast(*bits, least)
-    return z3.Sum([*(z3.If(bit, 1, 0) for bit in bits), *counts]) >= least
 
 
 def _otherwise(value: Value, fallback: Value) -> Value:

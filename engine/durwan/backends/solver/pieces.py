@@ -8,6 +8,7 @@ it found rests on an assumption that is wrong, it is told the piece around that 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -16,6 +17,7 @@ from durwan.backends.solver.z3_interface import Term, both, either, negated
 from durwan.model.address import NetworkSet
 from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.model.window import Window
+from durwan.model.window_spans import membership
 
 _CHUNK: Final = 1 << 33
 
@@ -41,6 +43,12 @@ class SpanPieces:
     def answer(self, number: int) -> bool | None:
         """Whether the instant is inside; None where that is unknown. Who asks has seen to it that it is an instant."""
         return self.window.contains(number) if TIME_MIN <= number <= TIME_MAX else False
+
+    def edges(self, first: int, last: int) -> Iterator[int]:
+        """All instants of `[first, last)` at which the answer might change, and some others; in no order."""
+        calendars = {calendar.name: calendar for calendar in self.window.calendars}
+        for span in (*self.window.spans, *self.window.exceptions):
+            yield from membership(span, calendars).edges(first, last)
 
     def piece(self, number: int) -> tuple[int, int]:
         """The instants around this one on which the answer is the same."""

@@ -253,9 +253,12 @@ def _answering(group: Sequence[Application], answers: Answers) -> Term:
     return both(*(agrees(each.truth, answer) for each, answer in zip(group, answers, strict=True)))
 
 
-def _words(values: Any) -> Iterator[str]:
+def _words(values: Iterable[Value | None]) -> Iterator[str]:
     for value in values:
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, frozenset):
-            yield from (member for member in value if isinstance(member, str))
+        match value:
+            case str():
+                yield value
+            case frozenset():
+                yield from (member for member in value if isinstance(member, str))
+            case _:
+                pass

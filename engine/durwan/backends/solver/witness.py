@@ -83,10 +83,10 @@ class Witness:
         asked = self._variables.asked.get(collection.path, {}).values()
         return sorted({self.number(term) for term in asked if self.holds(collection.holds(term))})
 
-    def _members(self, held: Held) -> list[object]:
+    def _members(self, held: Held) -> list[str] | list[int]:
         numbers = self._held(held)
         if not held.is_text:
-            return list(numbers)
+            return numbers
         absent = {self.number(term) for term in self._variables.asked.get(held.path, {}).values()} - set(numbers)
         for name, count in self._variables.counts.items():
             path, _, span = name.rpartition(" holds of ")

@@ -25,7 +25,7 @@ from durwan.language.grammar import grammar_text
 _UNUSED_SECONDS: Final = 30 * 86_400
 _TOUCHED_SECONDS: Final = 86_400
 _FORM: Final = "durwan store 1"
-_MADE_BY: Final = ("diagnostics", "language", "model", "program")
+_MADE_BY: Final = ("backends", "diagnostics", "language", "model", "program", "workshop")
 
 
 class StoreError(DurwanError):

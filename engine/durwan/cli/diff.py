@@ -1,0 +1,102 @@
+"""`policy-check diff OLD NEW`: what two policy sets decide differently, for all requests."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from durwan.cli import arguments as options
+from durwan.cli.bundle_files import bundle_at
+from durwan.cli.difference_output import comparison_fields, draw_comparison, markdown
+from durwan.cli.exits import FINDINGS, GOOD, UNDECIDED, UsageError
+from durwan.cli.findings import write_broken
+from durwan.cli.proof_output import add_deadline, deadline_of
+from durwan.cli.reading import clock_of, compile_set, root_of
+from durwan.model.types import TIME_MIN
+from durwan.workshop.differences import DEADLINE, Comparison
+from durwan.workshop.instants import midweek
+
+if TYPE_CHECKING:
+    from durwan.cli.output import Output
+    from durwan.program.program import Program
+
+FORMATS: Final = (*options.PLAIN_FORMATS, "markdown")
+EXAMPLES = """\
+  policy-check diff origin/main policies/             a revision, and the files as they are now
+  policy-check diff origin/main                       the same, in the current directory
+  policy-check diff v1.4.0 v1.5.0 --path policies/    two revisions of one directory
+  policy-check diff live.bundle policies/ --fail-on allow
+  policy-check diff origin/main policies/ -f markdown -o difference.md
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    side = "a directory, a bundle, a git revision, or REVISION:DIRECTORY"
+    parser.add_argument("old", metavar="OLD", help=f"before: {side}")
+    parser.add_argument("new", metavar="NEW", nargs="?", help="after, likewise (default: the files at --path)")
+    parser.add_argument("--path", default=".", metavar="DIR", help="the policy set of a revision (default: .)")
+    options.add_cache(parser)
+    help_ = "exit with 1 where something is newly allowed, or where anything is decided differently"
+    parser.add_argument("--fail-on", choices=["allow", "any"], help=help_)
+    add_deadline(parser, DEADLINE, "action")
+    options.add_clock(parser)
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Compares the two, writes the differences, and returns the exit code."""
+    deadline = deadline_of(arguments)
+    near = midweek() if arguments.now is None else clock_of(arguments)()
+    began = time.perf_counter()
+    programs: list[tuple[Program, str]] = []
+    for side in (arguments.old, arguments.new or arguments.path):
+        found = _read(arguments, output, side)
+        if isinstance(found, int):
+            return found
+        programs.append(found)
+    (old, _), (new, revision) = programs
+    # The solver takes a while to load: not before it is known that there is something to compare.
+    from durwan.workshop.difference import compare  # noqa: PLC0415
+
+    with output.progress_bar("comparing", len(old.schema.actions | new.schema.actions)) as bar:
+        comparison = compare(old, new, deadline, near=near, settled=lambda _: bar.advance())
+    if output.is_json:
+        output.write_json(comparison_fields(comparison, programs[0][1]), revision)
+    elif output.format == "markdown":
+        output.write(markdown(comparison, arguments.old, arguments.new or arguments.path))
+    else:
+        output.write(draw_comparison(comparison, output, time.perf_counter() - began))
+    return _code(arguments, comparison)
+
+
+def _code(arguments: argparse.Namespace, comparison: Comparison) -> int:
+    kinds = {each.kind for each in comparison.differences}
+    if (arguments.fail_on == "allow" and "allowed" in kinds) or (arguments.fail_on == "any" and kinds):
+        return FINDINGS
+    return UNDECIDED if comparison.undecided else GOOD
+
+
+def _read(arguments: argparse.Namespace, output: Output, side: str) -> tuple[Program, str] | int:
+    """The program of one side and its revision; an exit code where it does not compile, which has been written."""
+    place = argparse.Namespace(**vars(arguments) | _place(arguments, side))
+    bundle = bundle_at(place, TIME_MIN)
+    if bundle is not None:
+        return bundle.compiled.program, bundle.compiled.revision
+    compilation = compile_set(place)
+    if compilation.program is None or compilation.revision is None:
+        output.write("" if output.is_json else f"{side}:\n")
+        return write_broken(output, compilation, root_of(place))
+    return compilation.program, compilation.revision
+
+
+def _place(arguments: argparse.Namespace, side: str) -> dict[str, str | None]:
+    """What a side means: a path if there is one, else a git revision of the directory."""
+    if Path(side).exists():
+        return {"path": side, "ref": None}
+    revision, colon, directory = side.partition(":")
+    path = directory if colon else arguments.path
+    if not revision or not Path(path).exists():
+        raise UsageError(f"{side} is neither a path nor REVISION:DIRECTORY of a directory that exists")
+    return {"path": path, "ref": revision}
