@@ -134,6 +134,10 @@ class NetworkSet:
     def __repr__(self) -> str:
         return f"NetworkSet({', '.join(f'{format_address(r.first)}-{format_address(r.last)}' for r in self.ranges())})"
 
+    def networks(self) -> list[str]:
+        """The fewest networks that make it up, IPv4 first, ascending, each as people write it."""
+        return [text for each in self.ranges() for text in prefixes(each)]
+
     def ranges(self) -> list[AddressRange]:
         """The merged ranges, IPv4 first, ascending."""
         return [*_ranges(self.breaks4, 4), *_ranges(self.breaks6, 16)]

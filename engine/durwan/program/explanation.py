@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,8 @@ from durwan.model.decision import Decision, EffectName
 from durwan.model.request import Attributes, KeyLookup, instant_of
 from durwan.model.values import Value, format_duration, format_instant
 from durwan.program import nodes, reference
+from durwan.program.client_explanation import ClientExplanation
+from durwan.program.nearest import Nearest, NearestChange
 from durwan.program.nodes import Expression
 from durwan.program.program import Program, Rule
 
@@ -52,14 +54,39 @@ class RuleExplanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A decision and all the rules about its action, in source order."""
+    """A decision and all the rules about its action, in source order; for a refusal, how it could be allowed.
+
+    `nearest` are the smallest changes of the request that would be allowed, `never` the rules that stop it whatever
+    the request says, with the `never_conditions` that no change would meet. `unanswered` says why neither is known,
+    where it was asked for. `own_networks` are those of the caller's own key, where the address is not in them and a
+    rule stopped the request that asks for that.
+    """
 
     decision: Decision
     rules: tuple[RuleExplanation, ...]
+    nearest: tuple[NearestChange, ...] = ()
+    never: tuple[str, ...] = ()
+    never_conditions: tuple[str, ...] = ()
+    unanswered: str = ""
+    own_networks: tuple[str, ...] = ()
 
     def rule(self, name: str) -> RuleExplanation | None:
         """The rule of this name, if it is about the action."""
         return next((each for each in self.rules if each.name == name), None)
+
+    def with_nearest(self, found: Nearest) -> Explanation:
+        """The same with what was found out about how the request could be allowed."""
+        return replace(
+            self,
+            nearest=found.changes,
+            never=found.never,
+            never_conditions=found.conditions,
+            unanswered=found.unanswered,
+        )
+
+    def for_client(self) -> ClientExplanation:
+        """What may be shown to whoever sent the request; see `ClientExplanation`."""
+        return ClientExplanation.of(self.decision, self.own_networks)
 
 
 def explain(
@@ -75,7 +102,20 @@ def explain(
     rules = tuple(
         _explain_rule(program, rule, evaluation, attributes, now) for rule in program.rules if action in rule.actions
     )
-    return Explanation(decision=decision, rules=rules)
+    own = _own_networks(rules, attributes, program) if decision.effect != "allow" else ()
+    return Explanation(decision=decision, rules=rules, own_networks=own)
+
+
+def _own_networks(rules: Iterable[RuleExplanation], attributes: Attributes, program: Program) -> tuple[str, ...]:
+    """The networks of the key, where a rule about them and the address stopped the request."""
+    if not {"client.ip", "key.networks"} <= program.schema.attributes.keys():
+        return ()
+    address, networks = attributes.read("client.ip"), attributes.read("key.networks")
+    if not isinstance(networks, NetworkSet) or (isinstance(address, bytes) and address in networks):
+        return ()
+    stopping = [rule for rule in rules if not rule.shadow and rule.applied is (rule.effect != "allow")]
+    asked = any({"client.ip", "key.networks"} <= each.values.keys() for rule in stopping for each in rule.conditions)
+    return tuple(networks.networks()) if asked else ()
 
 
 def _explain_rule(
@@ -173,4 +213,4 @@ def _readable(declared: types.Type, value: Value | None) -> object:
         case frozenset():
             return sorted(value)
         case NetworkSet():  # pragma: no branch - every kind has its case
-            return [f"{format_address(each.first)}-{format_address(each.last)}" for each in value.ranges()]
+            return value.networks()

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from durwan.model.values import Value
+from durwan.program.program import Program
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Between:
@@ -124,6 +127,22 @@ class Nearest:
     never: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     unanswered: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What has to be known to look for a change.
+
+    `values` are all attributes of the request as they were read, None for those that are unknown, and `now`. Whatever
+    matches one of the patterns `may_change` may change, or what the table says where there are none. `seconds` is when
+    no further change is looked for.
+    """
+
+    program: Program
+    action: str
+    values: Mapping[str, Value | None]
+    may_change: tuple[str, ...] = ()
+    seconds: float = 2.0
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from durwan.backends.solver.nearest import members, wording
 from durwan.backends.solver.nearest.lines import Line
 from durwan.backends.solver.nearest.marks import Constants
 from durwan.backends.solver.nearest.places import network_that_does, words_that_do
-from durwan.backends.solver.nearest.situation import NOW, Situation, Way, networks_of, plain
+from durwan.backends.solver.nearest.situation import NOW, Situation, Way, plain
 from durwan.backends.solver.question import UndecidedError
 from durwan.model import types
 from durwan.model.address import AddressRange, NetworkSet
@@ -137,11 +137,11 @@ class Describing:
 
     def _addresses(self, way: Way, path: str) -> tuple[Any, str] | None:
         good = network_that_does(self._situation, way, path)
-        networks = networks_of(good)
+        networks = good.networks()
         if len(networks) <= _MOST_SAID:
             return Among(values=tuple(networks)), wording.address(path, networks, outside=False)
         refused = _complement(good)
-        excluded = networks_of(refused)
+        excluded = refused.networks()
         named = self._named_networks(refused)
         if named is None and len(excluded) > _MOST_SAID:
             return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from ipaddress import ip_address, summarize_address_range
 from typing import Any
 
 from durwan.backends.solver.question import Question
@@ -149,20 +148,6 @@ def plain(value: Any, declared: Type | None) -> Any:
         case frozenset():
             return sorted(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # of one kind
         case NetworkSet():
-            return networks_of(value)
+            return value.networks()
         case _:
             return value
-
-
-def networks_of(network: NetworkSet) -> list[str]:
-    """The fewest networks, in the language's form, that are all of it."""
-    found: list[str] = []
-    for each in network.ranges():
-        first, last = (ip_address(format_address(address)) for address in (each.first, each.last))
-        found += [_written(str(each)) for each in summarize_address_range(first, last)]  # type: ignore[type-var]
-    return found
-
-
-def _written(network: str) -> str:
-    address, _, prefix = network.partition("/")
-    return address if prefix == ("128" if ":" in address else "32") else network
