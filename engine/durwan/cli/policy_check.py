@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "prove": ("prove", "prove the invariants of a policy set for all requests"),
     "diff": ("diff", "show what two policy sets decide differently, each with a request"),
     "eval": ("evaluate", "decide requests by a policy set"),
+    "why": ("why", "explain how requests are decided, and how a refused one would be allowed"),
     "access": ("access", "show who can do what, and under which conditions"),
     "show": ("show", "list what a policy set declares"),
     "build": ("build", "compile and test a policy set, and make a bundle of it"),
@@ -49,6 +50,7 @@ examples:
   policy-check eval policies/ --request request.json -f json
   policy-check diff origin/main policies/ --fail-on allow
   policy-check build policies/ -o desk.bundle --version 42
+  policy-check why policies/ --request request.json
   policy-check explain P0101
 
 exit codes:
