@@ -31,7 +31,7 @@ MAY_CHANGE: Final[tuple[tuple[str, _Declared, Sort | None], ...]] = (
 )
 
 # What the caller can do something about himself comes first, then what only happens to him, then asking for less.
-_OWN: Final = ("now", "client.*", "session.*", "approvals.*", "token.*")
+_OWN: Final = ("now", "client.ip", "session.*", "approvals.*", "token.*")
 
 
 def sort_of(path: str, declared: Type, may_change: Sequence[str] = ()) -> Sort | None:

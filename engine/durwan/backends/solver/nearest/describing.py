@@ -8,6 +8,7 @@ from typing import Any, Final
 from durwan.backends.solver.nearest import members, wording
 from durwan.backends.solver.nearest.lines import Line
 from durwan.backends.solver.nearest.marks import Constants
+from durwan.backends.solver.nearest.moments import Moments
 from durwan.backends.solver.nearest.places import network_that_does, words_that_do
 from durwan.backends.solver.nearest.situation import NOW, Situation, Way, plain
 from durwan.backends.solver.question import UndecidedError
@@ -20,6 +21,7 @@ from durwan.program.nearest import Among, AttributeChange, Between, NearestChang
 _ORDERED: Final = (types.Int, types.Number, types.Time, types.Duration)
 # More networks or words than this are no sentence any more.
 _MOST_SAID: Final = 6
+_MOST_KEPT: Final = 64
 
 
 class Describing:
@@ -55,6 +57,8 @@ class Describing:
         declared = self._declared(path)
         if value is None:
             return way
+        if path == NOW:
+            return self._timed(way)
         if isinstance(declared, _ORDERED):
             line = Line(self._situation, self._constants, way, path)
             try:
@@ -68,6 +72,18 @@ class Describing:
         if isinstance(declared, types.String):
             return self._worded(way, path)
         return way
+
+    def _timed(self, way: Way) -> Way:
+        """With the first instant that does."""
+        chosen = way.changes[NOW]
+        try:
+            moment = Moments(self._situation, way).first(self._situation.now)
+        except UndecidedError:
+            return way
+        assert isinstance(chosen, int)  # noqa: S101 - an instant
+        assert moment is not None  # noqa: S101 - the way's own is one
+        moved = {path: value + moment - chosen for path, value in way.carried.items() if isinstance(value, int)}
+        return Way({**way.changes, NOW: moment}, dict(moved))
 
     def _addressed(self, way: Way, path: str) -> Way:
         """With an address of the same family if there is one, and not the first of its network."""
@@ -101,6 +117,8 @@ class Describing:
 
     def _region(self, way: Way, path: str) -> tuple[Any, str] | None:
         match self._declared(path):
+            case types.Time() if path == NOW:
+                return self._moments(way)
             case types.Time():
                 return self._instants(way, path)
             case types.Int() | types.Number():
@@ -121,16 +139,24 @@ class Describing:
         high = None if last == line.high else line.value(last)
         beyond = ("", "")
         if line.is_decimal:
-            beyond = _simpler(line.value(first), line.value(first - 1)), _simpler(line.value(last), line.value(last + 1))
+            beyond = (
+                _simpler(line.value(first), line.value(first - 1)),
+                _simpler(line.value(last), line.value(last + 1)),
+            )
         text = wording.quantity(path, low, high, beyond=beyond)  # type: ignore[arg-type]  # numbers, as the line is of them
         return Between(low=low, high=high), text
+
+    def _moments(self, way: Way) -> tuple[Any, str]:
+        first = way.changes[NOW]
+        assert isinstance(first, int)  # noqa: S101 - an instant
+        last = Moments(self._situation, way).last(first)
+        region = Between(low=first, high=None if last == TIME_MAX else last)
+        return region, wording.later(first, last, self._situation.now, self._constants.windows)
 
     def _instants(self, way: Way, path: str) -> tuple[Any, str]:
         line = Line(self._situation, self._constants, way, path)
         first, last = line.around()
         region = Between(low=None if first == TIME_MIN else first, high=None if last == TIME_MAX else last)
-        if path == NOW:
-            return region, wording.later(first, last, self._situation.now, self._constants.windows)
         now = way.changes.get(NOW, self._situation.now)
         assert isinstance(now, int)  # noqa: S101 - an instant
         return region, wording.instant(path, first, last, now, self._constants)
@@ -140,13 +166,32 @@ class Describing:
         networks = good.networks()
         if len(networks) <= _MOST_SAID:
             return Among(values=tuple(networks)), wording.address(path, networks, outside=False)
-        refused = _complement(good)
+        within = self._within(way, good)
+        if within is not None:
+            whole, names = within
+            text = f"{wording.address(path, whole, outside=False)} outside {wording.listed(names)}"
+            return (Among(values=tuple(networks)) if len(networks) <= _MOST_KEPT else None), text
+        refused = complement(good)
         excluded = refused.networks()
         named = self._named_networks(refused)
         if named is None and len(excluded) > _MOST_SAID:
             return None
         said = excluded if named is None else named
         return Among(values=tuple(excluded), outside=True), wording.address(path, said, outside=True)
+
+    def _within(self, way: Way, good: NetworkSet) -> tuple[list[str], list[str]] | None:
+        """A network of the request, and the declared networks outside which all its addresses would do."""
+        values = {**self._situation.values, **way.values}
+        declared = self._situation.program.networks
+        for whole in values.values():
+            if not isinstance(whole, NetworkSet) or len(whole.networks()) > _MOST_SAID or not _is_part(good, whole):
+                continue
+            apart = sorted(name for name, network in declared.items() if _is_part(network, complement(good)))
+            without = NetworkSet([each for name in apart for each in declared[name].ranges()])
+            if NetworkSet([*complement(whole).ranges(), *without.ranges()]) == complement(good):
+                touching = [name for name in apart if not _is_part(declared[name], complement(whole))]
+                return whole.networks(), touching
+        return None
 
     def _named_networks(self, refused: NetworkSet) -> list[str] | None:
         """The declared networks that together are what is refused."""
@@ -170,7 +215,11 @@ class Describing:
             return None
         good, bad, other = found
         if other is None:
-            return (Among(values=tuple(good)), wording.texts(path, good, outside=False)) if len(good) <= _MOST_SAID else None
+            return (
+                (Among(values=tuple(good)), wording.texts(path, good, outside=False))
+                if len(good) <= _MOST_SAID
+                else None
+            )
         named = next((name for name, held in self._situation.program.sets.items() if sorted(map(str, held)) == bad), "")
         if len(bad) > _MOST_SAID and not named:
             return None
@@ -194,7 +243,7 @@ def _second(each: AddressRange) -> bytes:
     return each.first if each.first == each.last else (first + 1).to_bytes(len(each.first), "big")
 
 
-def _complement(network: NetworkSet) -> NetworkSet:
+def complement(network: NetworkSet) -> NetworkSet:
     def flipped(breaks: tuple[bytes, ...], length: int) -> tuple[bytes, ...]:
         return breaks[1:] if breaks[:1] == (bytes(length),) else (bytes(length), *breaks)
 
@@ -207,7 +256,9 @@ def _is_part(network: NetworkSet, of: NetworkSet) -> bool:
 
 def _simpler(value: Any, beyond: Any) -> str:
     """The value beyond a bound, where it has fewer digits than the bound itself."""
-    short, long = (f"{each:f}".rstrip("0").rstrip(".") if "." in f"{each:f}" else f"{each:f}" for each in (beyond, value))
+    short, long = (
+        f"{each:f}".rstrip("0").rstrip(".") if "." in f"{each:f}" else f"{each:f}" for each in (beyond, value)
+    )
     return short if len(short) + 6 < len(long) and isinstance(value, Decimal) else ""
 
 
@@ -217,5 +268,7 @@ def _exactly(path: str, value: Any) -> str:
     if path == NOW:
         return f"at {value}"
     if isinstance(value, list):
-        return f"with {path} holding {wording.listed([f'`{each}`' for each in value])}" if value else f"with {path} empty"  # pyright: ignore[reportUnknownVariableType]
+        return (
+            f"with {path} holding {wording.listed([f'`{each}`' for each in value])}" if value else f"with {path} empty"
+        )  # pyright: ignore[reportUnknownVariableType]
     return f"with {path} `{value}`"

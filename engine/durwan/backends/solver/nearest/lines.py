@@ -15,17 +15,18 @@ from durwan.backends.solver.nearest.situation import NOW, Situation, Way
 from durwan.backends.solver.question import Question, UndecidedError
 from durwan.backends.solver.values import Number
 from durwan.backends.solver.variables import in_units
+from durwan.backends.solver.witness import decimal_text
 from durwan.backends.solver.z3_interface import Term, both, negated
 from durwan.model import types
 from durwan.model.types import INT64_MAX, INT64_MIN, TIME_MAX, TIME_MIN
-from durwan.model.values import EXACT, Value
+from durwan.model.values import Value
 
 _ROUNDS: Final = 30
 _MOST_UNITS: Final = 10**36 - 1
 
 
 class Line:
-    """One ordered attribute of a way, all others being as they are chosen there.
+    """One ordered attribute of a way, other than `now`, all others being as they are chosen there.
 
     Places on the line are whole numbers: ints and milliseconds as they are, decimals in units of 10**-18.
     """
@@ -38,10 +39,8 @@ class Line:
         self.is_decimal = isinstance(self._declared, types.Number)
         self.low, self.high = self._bounds()
         self.chosen = self._place(way.changes[path])
-        moving = way.carried if path == NOW else {}
-        others = {**situation.values, **way.changes, **way.carried}
-        still = {each: value for each, value in others.items() if each != path and each not in moving}
-        named = {self.low, self.high, *marks(situation, constants, still, path)}
+        others = {each: value for each, value in {**situation.values, **way.values}.items() if each != path}
+        named = {self.low, self.high, *marks(situation, constants, others, path)}
         self._marks = sorted(place for place in named if self.low <= place <= self.high)
         self._answers: dict[int, bool] = {}
 
@@ -54,7 +53,7 @@ class Line:
         target = self._target()
         if self._holds(target):
             return target
-        best = self._first_from(target) if self._path == NOW else self.chosen
+        best = self.chosen
         for _ in range(_ROUNDS):
             best = self._bisected(best, target)
             near = abs(best - target) - 1
@@ -74,15 +73,11 @@ class Line:
 
     def value(self, place: int) -> Value:
         """The value at a place."""
-        return Decimal(place).scaleb(-18, context=EXACT) if self.is_decimal else place
+        return Decimal(decimal_text(place)) if self.is_decimal else place
 
     def moved(self, place: int) -> Way:
-        """The way with this place instead; what it carries along with `now` moves too."""
-        changes = {**self._way.changes, self._path: self.value(place)}
-        if self._path != NOW:
-            return Way(changes, self._way.carried)
-        by = place - self.chosen
-        return Way(changes, {path: value + by for path, value in self._way.carried.items() if isinstance(value, int)})
+        """The way with this place instead."""
+        return Way({**self._way.changes, self._path: self.value(place)}, self._way.carried)
 
     # ------------------------------------------------------------------------------------------------ the evaluator
 
@@ -90,11 +85,6 @@ class Line:
         if place not in self._answers:
             self._answers[place] = self._situation.allowed(self.moved(place).values)
         return self._answers[place]
-
-    def _first_from(self, start: int) -> int:
-        """The first mark that would do: what time does, it does over and over, so halves would miss it."""
-        ahead = self._marks[bisect_left(self._marks, start) : bisect_left(self._marks, self.chosen)]
-        return next((place for place in ahead if self._holds(place)), self.chosen)
 
     def _edge(self, end: int) -> int:
         """The last place, from the chosen one to an end of the line, before the first that would not do."""
@@ -134,32 +124,20 @@ class Line:
 
         def accept(request: dict[str, Any]) -> int | None:
             context, _, name = self._path.partition(".")
-            raw = request[NOW] if self._path == NOW else request[context][name]
-            place = self._place(self._situation.read(self._path, raw))
+            place = self._place(self._situation.read(self._path, request[context][name]))
             return place if self._holds(place) is allowed else None
 
         return self._question.find(self._situation.action, both(passes, self._within(low, high)), accept)
 
     @cached_property
     def _question(self) -> Question:
-        carried = self._way.carried if self._path == NOW else {}
-        question = self._situation.question(self._way.values, frozenset({self._path, *carried}))
-        now = question.variables.now
-        for path, value in carried.items():
-            term = question.encodings[0].value_of(path)
-            assert isinstance(term, Number)  # noqa: S101 - only instants are carried
-            assert isinstance(value, int)  # noqa: S101 - likewise
-            question.tell(both(term.known, now - term.term == self.chosen - value))
-        return question
+        return self._situation.question(self._way.values, frozenset({self._path}))
 
     @cached_property
     def _passes(self) -> Term:
         return self._question.decisions(self._situation.action).passes
 
     def _within(self, low: int, high: int) -> Term:
-        if self._path == NOW:
-            now = self._question.variables.now
-            return both(now >= low, now <= high)
         term = self._question.encodings[0].value_of(self._path)
         assert isinstance(term, Number)  # noqa: S101 - only what has an order is a line
         return both(term.known, term.term >= low, term.term <= high)
@@ -175,7 +153,7 @@ class Line:
             case types.Number():
                 return -_MOST_UNITS, _MOST_UNITS
             case types.Time():
-                return (self._situation.now if self._path == NOW else TIME_MIN), TIME_MAX
+                return TIME_MIN, TIME_MAX
             case _:
                 return INT64_MIN, INT64_MAX
 

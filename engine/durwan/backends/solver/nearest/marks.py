@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
-from typing import Final
 
-from durwan.backends.solver.nearest.situation import NOW, Situation, Values
+from durwan.backends.solver.nearest.situation import Situation, Values
 from durwan.backends.solver.variables import in_units
 from durwan.model import types
 from durwan.model.window import Window
 from durwan.program import nodes
 from durwan.program.explanation import parts_through
-
-_EDGES: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +55,32 @@ def marks(situation: Situation, constants: Constants, values: Values, path: str)
     Args:
         situation: the request.
         constants: what its rules compare with.
-        values: the other attributes; none of those that move along with `now` where `path` is `now`.
-        path: the attribute, or `now`.
+        values: the other attributes, and `now`.
+        path: the attribute.
     """
     declared = situation.types[path]
     found: Iterable[int]
     if isinstance(declared, types.Time):
-        found = _instants(situation, constants, values, path)
+        found = _instants(situation, constants, values)
     elif isinstance(declared, types.Duration):
         found = constants.durations
     else:
         others = _of_type(situation, values, types.Int, types.Number)
-        found = [in_units(each) if isinstance(declared, types.Number) else int(each) for each in (*constants.numbers, *others)]
+        found = [
+            in_units(each) if isinstance(declared, types.Number) else int(each)
+            for each in (*constants.numbers, *others)
+        ]
     for place in found:
         yield from (place - 1, place, place + 1)
 
 
-def _instants(situation: Situation, constants: Constants, values: Values, path: str) -> Iterator[int]:
+def _instants(situation: Situation, constants: Constants, values: Values) -> Iterator[int]:
     others = _of_type(situation, values, types.Time)
-    now = situation.now if path == NOW else int(values.get(NOW) or situation.now)  # type: ignore[arg-type]  # an instant
-    bases = {*constants.instants, now, *(int(each) for each in others)}
+    bases = {*constants.instants, *(int(each) for each in others)}
     for base in bases:
         yield base
         for duration in constants.durations:
             yield from (base - duration, base + duration)
-    if path == NOW:
-        for _, window in constants.windows:
-            yield from edges(window, now)
 
 
 def _of_type(situation: Situation, values: Values, *kinds: type[object]) -> list[int | Decimal]:
@@ -94,18 +89,3 @@ def _of_type(situation: Situation, values: Values, *kinds: type[object]) -> list
         for path, value in values.items()
         if isinstance(value, int | Decimal) and path in situation.types and isinstance(situation.types[path], kinds)
     ]
-
-
-def edges(window: Window, start: int) -> Iterator[int]:
-    """The instants, in order, at which what a window says changes after `start`."""
-    return islice(_changes(window, start), _EDGES)
-
-
-def _changes(window: Window, start: int) -> Iterator[int]:
-    answer, change = window.at(start)
-    while change is not None:
-        before = answer
-        answer, following = window.at(change)
-        if answer is not before:
-            yield change
-        change = following

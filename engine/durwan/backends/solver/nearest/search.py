@@ -6,11 +6,13 @@ So the smallest set that meets all known conflicts is tried; either it helps, or
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+from durwan.backends.solver.nearest.moments import Moments
 from durwan.backends.solver.nearest.situation import NOW, Situation, Way
 from durwan.backends.solver.question import Question, UndecidedError
 from durwan.backends.solver.values import Held, Number, Place, Range, Text, Truth, address_number, address_ranges
@@ -109,14 +111,27 @@ class Search:
 
     def _way(self, changed: _Paths) -> Way | None:
         """Values with which the change helps: known ones if there are any."""
+        if changed == {NOW}:
+            way = self._later()
+            if way is not None:
+                return way
         kept = both(self.wanted, *(term for path, term in self._kept.items() if path not in changed))
         known = [self._known(path) for path in changed if path != NOW]
         return self._find(both(kept, *known), changed) or self._find(kept, changed)
 
+    def _later(self) -> Way | None:
+        """The same request at a later time, all that it says of the past being as recent then."""
+        now = self._situation.now
+        past = {path: self._situation.values[path] for path in self._kept if self._is_past(path)}
+        with contextlib.suppress(UndecidedError):
+            moment = Moments(self._situation, Way({NOW: now}, past)).first(now)
+            if moment is not None:
+                moved = {path: value + moment - now for path, value in past.items() if isinstance(value, int)}
+                return Way({NOW: moment}, dict(moved))
+        return None
+
     def _find(self, wanted: Term, changed: _Paths) -> Way | None:
-        return self._question.find(
-            self._situation.action, wanted, lambda request: self._confirmed(request, changed)
-        )
+        return self._question.find(self._situation.action, wanted, lambda request: self._confirmed(request, changed))
 
     def _confirmed(self, request: dict[str, Any], changed: _Paths) -> Way | None:
         """The change that a request found by the solver makes, if the evaluator allows the request after it."""
@@ -146,7 +161,9 @@ class Search:
         """Whether it is the instant of something that has happened, which a later request may say anew."""
         situation = self._situation
         value = situation.values[path]
-        return path != NOW and situation.types[path] == types.Time() and isinstance(value, int) and value <= situation.now
+        return (
+            path != NOW and situation.types[path] == types.Time() and isinstance(value, int) and value <= situation.now
+        )
 
     def _known(self, path: str) -> Term:
         return self._question.encodings[0].value_of(path).known

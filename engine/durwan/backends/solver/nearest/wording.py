@@ -57,7 +57,13 @@ def instant(path: str, low: int, high: int, now: int, constants: Constants) -> s
     called = f"with {_CALLED.get(path, path)}"
     spans = {0, *constants.durations}
     after, before = _relative(low - now, spans, 1), _relative(high - now, spans, -1)
-    if low > TIME_MIN and high >= now and after is not None and after[0] < 0 and (high == TIME_MAX or before is not None):
+    if (
+        low > TIME_MIN
+        and high >= now
+        and after is not None
+        and after[0] < 0
+        and (high == TIME_MAX or before is not None)
+    ):
         return f"{called} {'in the last' if after[1] else 'less than'} {span(-after[0])}{'' if after[1] else ' ago'}"
     if low > TIME_MIN and high == TIME_MAX and after is not None:
         if after[0] == 0:
@@ -151,7 +157,11 @@ def texts(path: str, words: Sequence[str], *, outside: bool, named: str = "") ->
         return f"with {path} {listed([_quoted(each) for each in words], 'or')}"
     if not words:
         return f"with {path} known"
-    return f"with {path} outside {named}" if named else f"with {path} other than {listed([_quoted(each) for each in words], 'or')}"
+    return (
+        f"with {path} outside {named}"
+        if named
+        else f"with {path} other than {listed([_quoted(each) for each in words], 'or')}"
+    )
 
 
 def _quoted(value: object) -> str:
