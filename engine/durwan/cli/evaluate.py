@@ -17,6 +17,7 @@ from durwan.workshop.request_text import read_requests
 
 if TYPE_CHECKING:
     import argparse
+
     from durwan.cli.output import Output
     from durwan.model.decision import Decision
 

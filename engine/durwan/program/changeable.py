@@ -14,20 +14,20 @@ from durwan.model.types import Type
 from durwan.program.operators import like
 
 Sort = Literal["circumstance", "amount"]
-_Declared = tuple[type[object], ...]
+_Kind = Literal["time", "number", "any"]
 
 # The first line that fits says it: a pattern of paths, the types of values, and what these are. Whatever context a
 # policy set declares itself describes the situation, so its attributes are circumstances. `now` may only move forward:
 # who asks can wait.
-MAY_CHANGE: Final[tuple[tuple[str, _Declared, Sort | None], ...]] = (
-    ("key.*", (object,), None),
-    ("gateway.*", (object,), None),
-    ("token.*", (types.Time,), "circumstance"),
-    ("token.*", (object,), None),
-    ("request.*", (types.Int, types.Number), "amount"),
-    ("request.*", (types.Time,), "circumstance"),
-    ("request.*", (object,), None),
-    ("*", (object,), "circumstance"),
+MAY_CHANGE: Final[tuple[tuple[str, _Kind, Sort | None], ...]] = (
+    ("key.*", "any", None),
+    ("gateway.*", "any", None),
+    ("token.*", "time", "circumstance"),
+    ("token.*", "any", None),
+    ("request.*", "number", "amount"),
+    ("request.*", "time", "circumstance"),
+    ("request.*", "any", None),
+    ("*", "any", "circumstance"),
 )
 
 # What the caller can do something about himself comes first, then what only happens to him, then asking for less.
@@ -43,10 +43,18 @@ def sort_of(path: str, declared: Type, may_change: Sequence[str] = ()) -> Sort |
         may_change: patterns of the paths that may change, such as `risk.*`; where there are some, they replace the
             table, which then only tells amounts from circumstances.
     """
-    found = next(sort for pattern, kinds, sort in MAY_CHANGE if like(path, pattern) and isinstance(declared, kinds))
+    found: Sort | None = next(
+        sort for pattern, kind, sort in MAY_CHANGE if like(path, pattern) and kind in _kinds(declared)
+    )
     if may_change:
         return (found or "circumstance") if any(like(path, pattern) for pattern in may_change) else None
     return found
+
+
+def _kinds(declared: Type) -> tuple[_Kind, ...]:
+    if isinstance(declared, types.Time):
+        return "time", "any"
+    return ("number", "any") if isinstance(declared, types.Int | types.Number) else ("any",)
 
 
 def rank_of(path: str, sort: Sort) -> int:

@@ -10,7 +10,9 @@ from durwan.model.decision import Decision, EffectName, Remedy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientExplanation:
-    """Why a request was refused, and what its sender can do about it, by this list and nothing else:
+    """Why a request was refused, and what its sender can do about it.
+
+    Shown is what stands in this list, and nothing else:
 
     * what every refusal carries anyway: `effect`, `status`, `code`, the `reason` that the policy's author wrote for
       clients, and the `remedies` of a challenge;

@@ -98,11 +98,10 @@ class NearestChange:
             if path == "now":
                 changed["now"] = value
                 continue
-            said = changed.get(context)
-            kept: dict[str, Any] = dict(said) if isinstance(said, Mapping) else {}
-            changed[context] = {key: each for key, each in kept.items() if key != name}
-            if value is not None:
-                changed[context][name] = value
+            said: Any = changed.get(context)
+            kept: dict[str, Any] = {**said} if isinstance(said, Mapping) else {}
+            kept.pop(name, None)
+            changed[context] = kept if value is None else {**kept, name: value}
         return changed
 
     def as_dict(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from durwan.backends.solver.nearest import members, wording
 from durwan.backends.solver.nearest.lines import Line
@@ -171,7 +171,7 @@ class Describing:
             whole, names = within
             text = f"{wording.address(path, whole, outside=False)} outside {wording.listed(names)}"
             return (Among(values=tuple(networks)) if len(networks) <= _MOST_KEPT else None), text
-        refused = complement(good)
+        refused = good.complement()
         excluded = refused.networks()
         named = self._named_networks(refused)
         if named is None and len(excluded) > _MOST_SAID:
@@ -186,10 +186,10 @@ class Describing:
         for whole in values.values():
             if not isinstance(whole, NetworkSet) or len(whole.networks()) > _MOST_SAID or not _is_part(good, whole):
                 continue
-            apart = sorted(name for name, network in declared.items() if _is_part(network, complement(good)))
+            apart = sorted(name for name, network in declared.items() if _is_part(network, good.complement()))
             without = NetworkSet([each for name in apart for each in declared[name].ranges()])
-            if NetworkSet([*complement(whole).ranges(), *without.ranges()]) == complement(good):
-                touching = [name for name in apart if not _is_part(declared[name], complement(whole))]
+            if NetworkSet([*whole.complement().ranges(), *without.ranges()]) == good.complement():
+                touching = [name for name in apart if not _is_part(declared[name], whole.complement())]
                 return whole.networks(), touching
         return None
 
@@ -205,8 +205,7 @@ class Describing:
         region = members.at_least(self._situation, way, path)
         if region is not None:
             return region, wording.held(path, region)
-        had: Any = self._situation.values[path] or frozenset()
-        chosen: Any = way.changes[path]
+        had, chosen = (members.members_of(each) for each in (self._situation.values[path], way.changes[path]))
         return None, wording.set_changed(path, sorted(chosen - had), sorted(had - chosen))
 
     def _texts(self, way: Way, path: str) -> tuple[Any, str] | None:
@@ -243,13 +242,6 @@ def _second(each: AddressRange) -> bytes:
     return each.first if each.first == each.last else (first + 1).to_bytes(len(each.first), "big")
 
 
-def complement(network: NetworkSet) -> NetworkSet:
-    def flipped(breaks: tuple[bytes, ...], length: int) -> tuple[bytes, ...]:
-        return breaks[1:] if breaks[:1] == (bytes(length),) else (bytes(length), *breaks)
-
-    return NetworkSet.of_breaks(flipped(network.breaks4, 4), flipped(network.breaks6, 16))
-
-
 def _is_part(network: NetworkSet, of: NetworkSet) -> bool:
     return NetworkSet([*network.ranges(), *of.ranges()]) == of
 
@@ -268,7 +260,6 @@ def _exactly(path: str, value: Any) -> str:
     if path == NOW:
         return f"at {value}"
     if isinstance(value, list):
-        return (
-            f"with {path} holding {wording.listed([f'`{each}`' for each in value])}" if value else f"with {path} empty"
-        )  # pyright: ignore[reportUnknownVariableType]
+        members = [f"`{each}`" for each in cast("list[object]", value)]
+        return f"with {path} holding {wording.listed(members)}" if members else f"with {path} empty"
     return f"with {path} `{value}`"

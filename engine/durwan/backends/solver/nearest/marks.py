@@ -1,4 +1,4 @@
-"""The places at which a policy may change its mind about an ordered value: what it compares with, and its neighbours."""
+"""Where a policy may change its mind about an ordered value: what it compares with, and the places next to that."""
 
 from __future__ import annotations
 

@@ -7,8 +7,6 @@ from itertools import combinations
 from typing import Any, Final
 
 from durwan.backends.solver.nearest.situation import Situation, Way
-from durwan.model import types
-from durwan.model.values import StringSet
 from durwan.program import nodes
 from durwan.program.explanation import parts_through
 from durwan.program.nearest import AtLeast
@@ -21,8 +19,8 @@ Members = frozenset[Any]
 
 def fewest(situation: Situation, way: Way, path: str) -> Members:
     """The members nearest to those that the request names: no addition and no omission that is not needed."""
-    had = _members(situation.values[path])
-    chosen = _members(way.changes[path])
+    had = members_of(situation.values[path])
+    chosen = members_of(way.changes[path])
     for member in sorted(had - chosen):
         if _allowed(situation, way, path, chosen | {member}):
             chosen |= {member}
@@ -34,7 +32,7 @@ def fewest(situation: Situation, way: Way, path: str) -> Members:
 
 def at_least(situation: Situation, way: Way, path: str) -> AtLeast | None:
     """How many of which members are enough, and needed, whatever others are there; None where it is not that simple."""
-    named = sorted(_named(situation, way, path) | _members(way.changes[path]))
+    named = sorted(_named(situation, way, path) | members_of(way.changes[path]))
     if not 0 < len(named) <= _MOST:
         return None
     answers = {
@@ -57,10 +55,11 @@ def _helping(answers: dict[Members, bool], named: Iterable[Any]) -> Members:
 
 
 def _allowed(situation: Situation, way: Way, path: str, members: Members) -> bool:
-    return situation.allowed({**way.values, path: members})  # type: ignore[dict-item]  # of the attribute's kind
+    return situation.allowed({**way.values, path: members})
 
 
-def _members(value: Any) -> Members:
+def members_of(value: Any) -> Members:
+    """The members of a set, none where it is unknown."""
     return frozenset() if value is None else frozenset(value)
 
 

@@ -117,21 +117,20 @@ def _asks(operation: nodes.Operation, path: str) -> bool:
     return any(isinstance(each, nodes.Attribute) and each.path == path for each in plain)
 
 
-def _texts(operand: Expression, situation: Situation, values: dict[str, Any], path: str) -> set[str]:  # noqa: PLR0911
+def _texts(operand: Expression, situation: Situation, values: dict[str, Any], path: str) -> set[str]:
     """The texts that one operand stands for; one line per kind of it."""
     match operand:
         case nodes.StringLiteral(value=value) | nodes.ScopeLiteral(value=value):
             return {value}
-        case nodes.LiteralSet(members=members):
-            return {each for each in members if isinstance(each, str)}
+        case nodes.LiteralSet(members=named):
+            return {each for each in named if isinstance(each, str)}
         case nodes.NamedSet(name=name):
             return {each for each in situation.program.sets[name] if isinstance(each, str)}
         case nodes.Default(operand=inner, fallback=fallback):
             return _texts(inner, situation, values, path) | _texts(fallback, situation, values, path)
         case nodes.Attribute(path=other) if other != path:
-            value = values.get(other)
-            if isinstance(value, str):
-                return {value}
-            return {each for each in value if isinstance(each, str)} if isinstance(value, frozenset) else set()  # pyright: ignore[reportUnknownVariableType]
+            given: Any = values.get(other)
+            held: list[object] = list(given) if isinstance(given, frozenset) else [given]  # pyright: ignore[reportUnknownArgumentType]  # of one kind
+            return {each for each in held if isinstance(each, str)}
         case _:
             return set()

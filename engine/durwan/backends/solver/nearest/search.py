@@ -111,7 +111,7 @@ class Search:
 
     def _way(self, changed: _Paths) -> Way | None:
         """Values with which the change helps: known ones if there are any."""
-        if changed == {NOW}:
+        if changed == frozenset({NOW}):
             way = self._later()
             if way is not None:
                 return way

@@ -129,8 +129,9 @@ def about(program: Program, action: str) -> Program:
 
 
 def _expressions(program: Program) -> Iterator[Expression]:
-    for each in (*program.rules, *program.limits):
-        yield from (each.body.when, each.body.unless)
+    bodies = [*(rule.body for rule in program.rules), *(limit.body for limit in program.limits)]
+    for body in bodies:
+        yield from (body.when, body.unless)
     for limit in program.limits:
         yield limit.cost
         yield from (Attribute(path=path, type=program.schema.attributes[path]) for path in limit.per)

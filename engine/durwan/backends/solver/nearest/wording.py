@@ -82,7 +82,7 @@ def _relative(distance: int, spans: set[int], inwards: int) -> tuple[int, bool] 
     return None
 
 
-def _until(distance: int, exactly: bool) -> str:  # noqa: FBT001 - as `_relative` gives them
+def _until(distance: int, exactly: bool) -> str:
     if distance == 0:
         return "not later than now" if exactly else "earlier than now"
     if distance > 0:
