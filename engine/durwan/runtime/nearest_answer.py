@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -51,6 +50,9 @@ def nearest_to(
 
 
 def _answer(task: Task) -> Nearest:
+    # Few gateways ever come here.
+    import subprocess  # noqa: PLC0415 - see above
+
     try:
         done = subprocess.run(  # noqa: S603 - nothing of it comes from outside
             [sys.executable, "-P", "-m", _PROGRAM],
@@ -62,14 +64,14 @@ def _answer(task: Task) -> Nearest:
         )
     except subprocess.TimeoutExpired:
         return Nearest(unanswered=f"not found within {task.seconds + _GRACE:g} s")
-    except (OSError, subprocess.CalledProcessError) as error:
-        return Nearest(unanswered=f"the process that looks for it failed: {_last_line(error)}")
+    except OSError as error:
+        return Nearest(unanswered=f"no process could be started to look for it: {error.strerror}")
+    except subprocess.CalledProcessError as error:
+        return Nearest(unanswered=f"the process that looks for it failed: {_last_line(error.stderr)}")
     found: Nearest = pickle.loads(done.stdout)  # noqa: S301 - it comes from our own process
     return found
 
 
-def _last_line(error: OSError | subprocess.CalledProcessError) -> str:
-    if isinstance(error, subprocess.CalledProcessError):
-        lines = error.stderr.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else f"exit code {error.returncode}"
-    return error.strerror or str(error)
+def _last_line(said: bytes) -> str:
+    lines = said.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -50,8 +50,10 @@ def test_an_address_of_the_key() -> None:
 
 
 def test_an_address_outside_a_list() -> None:
-    """An address on a list of the policy is told to come from outside it, with the allowlist of the key where it has one."""
-    removal = case_named("no key is made and no address touched through Tor [action=addresses.remove, client.ip=198.51.100.7]")
+    """An address on a list of the policy is told to come from outside it, within the key's own networks."""
+    removal = case_named(
+        "no key is made and no address touched through Tor [action=addresses.remove, client.ip=198.51.100.7]"
+    )
     assert _said(removal) == ["from an address outside tor_exits"]
     key = {"networks": ["198.51.100.0/24"]}
     withdrawal = _withdrawal(client={"ip": "198.51.100.7"}, key={**WITHDRAWAL["key"], **key})
@@ -83,7 +85,7 @@ def test_a_later_time() -> None:
 
 
 def test_approvals() -> None:
-    """Two of the treasury are needed, and whoever owns the key is not among those that are named; or a smaller amount."""
+    """Two of the treasury are needed, of whom the key's owner is not one; or a smaller amount."""
     found = _said(_withdrawal(request={"notional": "250000"}))
     assert found == ["with approval by at least 2 of alice, bob, carol", "at a notional below 100000"]
 
@@ -156,8 +158,10 @@ def test_every_refusal_of_the_reference_set_is_answered() -> None:
     answered = 0
     for case in reference_cases()[::3]:
         decision = reference.decide(program, case.request, clock=lambda: AT_NINE, keys=keys.get)
-        if decision.allowed or decision.code in ("unknown_action", "invalid_now") or isinstance(case.request.get("key"), str):
+        if decision.allowed or decision.code in ("unknown_action", "invalid_now"):
             continue
+        if isinstance(case.request.get("key"), str):
+            continue  # the situations of these tests have no keys to look up
         found = nearest(_situation(program, case.request), 5.0)
         assert bool(found.changes) is not bool(found.never), case.name
         for change in found.changes:
@@ -227,5 +231,5 @@ def test_alternatives_are_no_parts_of_one_another() -> None:
 
 def test_rules_that_stop_it_only_together() -> None:
     """Where each could be met alone but not all at once, as few as do so together are named."""
-    body = "allow b on a\ndeny c when odd.deep < 1\ndeny d when odd.deep >= 1\ndeny e when odd.kind == \"x\""
+    body = 'allow b on a\ndeny c when odd.deep < 1\ndeny d when odd.deep >= 1\ndeny e when odd.kind == "x"'
     assert _small(body) == ["never: c, d"]
