@@ -14,13 +14,14 @@ from durwan.cli.exits import FINDINGS, GOOD, UNDECIDED, UsageError
 from durwan.cli.findings import write_broken
 from durwan.cli.proof_output import add_deadline, deadline_of
 from durwan.cli.reading import clock_of, compile_set, root_of
+from durwan.credentials.keys import StaticKeys
 from durwan.model.types import TIME_MIN
 from durwan.workshop.differences import DEADLINE, Comparison
 from durwan.workshop.instants import midweek
 
 if TYPE_CHECKING:
     from durwan.cli.output import Output
-    from durwan.program.program import Program
+    from durwan.runtime.policy import Compiled
 
 FORMATS: Final = (*options.PLAIN_FORMATS, "markdown")
 EXAMPLES = """\
@@ -50,20 +51,26 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     deadline = deadline_of(arguments)
     near = midweek() if arguments.now is None else clock_of(arguments)()
     began = time.perf_counter()
-    programs: list[tuple[Program, str]] = []
+    read: list[Compiled] = []
     for side in (arguments.old, arguments.new or arguments.path):
         found = _read(arguments, output, side)
         if isinstance(found, int):
             return found
-        programs.append(found)
-    (old, _), (new, revision) = programs
+        read.append(found)
+    old, new = read
     # The solver takes a while to load: not before it is known that there is something to compare.
     from durwan.workshop.difference import compare  # noqa: PLC0415
 
-    with output.progress_bar("comparing", len(old.schema.actions | new.schema.actions)) as bar:
-        comparison = compare(old, new, deadline, near=near, settled=lambda _: bar.advance())
+    with output.progress_bar("comparing") as bar:
+
+        def settled(done: int, total: int) -> None:
+            bar.total, bar.done = total, done
+
+        comparison = compare(
+            old.program, new.program, deadline, keys=(_keys(old), _keys(new)), near=near, settled=settled
+        )
     if output.is_json:
-        output.write_json(comparison_fields(comparison, programs[0][1]), revision)
+        output.write_json(comparison_fields(comparison, old.revision), new.revision)
     elif output.format == "markdown":
         output.write(markdown(comparison, arguments.old, arguments.new or arguments.path))
     else:
@@ -78,17 +85,22 @@ def _code(arguments: argparse.Namespace, comparison: Comparison) -> int:
     return UNDECIDED if comparison.undecided else GOOD
 
 
-def _read(arguments: argparse.Namespace, output: Output, side: str) -> tuple[Program, str] | int:
-    """The program of one side and its revision; an exit code where it does not compile, which has been written."""
+def _read(arguments: argparse.Namespace, output: Output, side: str) -> Compiled | int:
+    """One side, compiled; an exit code where it does not compile, which has been written."""
     place = argparse.Namespace(**vars(arguments) | _place(arguments, side))
     bundle = bundle_at(place, TIME_MIN)
     if bundle is not None:
-        return bundle.compiled.program, bundle.compiled.revision
+        return bundle.compiled
     compilation = compile_set(place)
-    if compilation.program is None or compilation.revision is None:
+    if compilation.program is None:
         output.write("" if output.is_json else f"{side}:\n")
         return write_broken(output, compilation, root_of(place))
-    return compilation.program, compilation.revision
+    return compilation.finished()
+
+
+def _keys(compiled: Compiled) -> StaticKeys:
+    """The keys of a set; those of a source outside it cannot be listed."""
+    return compiled.keys if isinstance(compiled.keys, StaticKeys) else StaticKeys({})
 
 
 def _place(arguments: argparse.Namespace, side: str) -> dict[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -34,12 +35,14 @@ def comparison_fields(comparison: Comparison, revision: str) -> dict[str, Any]:
         "differences": [_form(each) for each in comparison.differences],
         "renamed": [{"before": old, "after": new} for new, old in comparison.renamed.items()],
         "undecided": dict(comparison.undecided),
+        "notes": list(comparison.notes),
     }
 
 
 def _form(difference: Difference) -> dict[str, Any]:
     return {
         "action": difference.action,
+        "key": difference.key,
         "kind": difference.kind,
         "before": _side(difference.before),
         "after": _side(difference.after),
@@ -74,8 +77,10 @@ def draw_comparison(comparison: Comparison, output: Output, seconds: float) -> s
     for kind, group in groupby(comparison.differences, key=lambda each: each.kind):
         alike = list(group)
         lines.append(f"{style.paint(_HEADS[kind], _ROLES[kind])}: {_counted(alike)}")
-        for each in alike:
-            lines += _drawn(each, style, with_request=kind != "answered" or output.verbose)
+        if kind == "answered" and not output.verbose:
+            lines += _folded(alike, style)
+        else:
+            lines += [line for each in alike for line in _drawn(each, style)]
         lines.append("")
     lines += _notes(comparison)
     if not output.quiet:
@@ -83,11 +88,25 @@ def draw_comparison(comparison: Comparison, output: Output, seconds: float) -> s
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def _drawn(difference: Difference, style: Style, *, with_request: bool) -> Iterator[str]:
+def _drawn(difference: Difference, style: Style) -> Iterator[str]:
     before, after = _worded(difference.before), _worded(difference.after)
-    yield f"  {style.paint(difference.action, 'bold')}: {before} -> {after}"
-    if with_request:
-        yield from (f"      {line}" for line in draw_request(difference.request))
+    yield f"  {style.paint(difference.action, 'bold')}{_with_key(difference)}: {before} -> {after}"
+    yield from (f"      {line}" for line in draw_request(difference.request))
+
+
+def _folded(differences: Sequence[Difference], style: Style) -> Iterator[str]:
+    """What matters least, without requests: the actions for each change of the answer."""
+    actions: dict[str, list[str]] = {}
+    for each in differences:
+        change = f"{_worded(each.before)} -> {_worded(each.after)}{_with_key(each)}"
+        actions.setdefault(change, []).append(each.action)
+    for change, names in actions.items():
+        yield f"  {change}"
+        yield from textwrap.wrap(", ".join(names), style.width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+
+
+def _with_key(difference: Difference) -> str:
+    return "" if difference.key is None else f" with the key {_code(difference.key)}"
 
 
 def _worded(settled: Settled) -> str:
@@ -111,6 +130,7 @@ def _worded(settled: Settled) -> str:
 def _notes(comparison: Comparison) -> Iterator[str]:
     for new, old in comparison.renamed.items():
         yield f"renamed: `{old}` is `{new}` now; a code that follows the name follows it"
+    yield from comparison.notes
     for action, because in comparison.undecided.items():
         yield f"undecided: {action}: {visible(because)}"
 
@@ -149,7 +169,7 @@ def markdown(comparison: Comparison, old: str, new: str) -> str:
 
 
 def _in_markdown(difference: Difference) -> Iterator[str]:
-    yield f"**{difference.action}**: {_worded(difference.before)} → {_worded(difference.after)}"
+    yield f"**{difference.action}**{_with_key(difference)}: {_worded(difference.before)} → {_worded(difference.after)}"
     yield ""
     yield "```json"
     # A fence that a text of the request could close would let it write into the page.

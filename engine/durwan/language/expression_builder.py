@@ -155,7 +155,8 @@ class ExpressionBuilder:
             case syntax.Int():
                 return literals.bounded(syntax.Int(span=span, value=-number.value), self.report)
             case syntax.Number():
-                return syntax.Number(span=span, value=-number.value if number.value else number.value)
+                # Not by `-`, which rounds to the digits of the thread's decimal context. There is no negative zero.
+                return syntax.Number(span=span, value=number.value.copy_negate() if number.value else number.value)
             case _:
                 return syntax.Duration(span=span, value=-number.value)
 

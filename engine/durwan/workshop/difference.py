@@ -13,14 +13,17 @@ from typing import Final
 
 from durwan.backends.solver.question import Question, UndecidedError
 from durwan.backends.solver.z3_interface import Term, both, negated
-from durwan.program.charges import LIMIT_DOUBT, Settled, settle
+from durwan.credentials.keys import StaticKeys
 from durwan.program.program import Program
-from durwan.workshop.differences import DEADLINE, Comparison, Difference, Kind, Request
+from durwan.runtime.engine import Engine
+from durwan.runtime.policy import Compiled
+from durwan.workshop.differences import DEADLINE, Comparison, Difference, Request
 from durwan.workshop.instants import midweek
 from durwan.workshop.isolation import answers
-from durwan.workshop.renames import Renames
+from durwan.workshop.renames import undecisive
 from durwan.workshop.settlements import Settlements
 from durwan.workshop.shrinking import shrink
+from durwan.workshop.sides import Sides, changed_keys, rank, told_once
 
 # Far more groups than a person would read; a change of everything would have as many as there are pairs of rules.
 _MOST_GROUPS: Final = 200
@@ -28,90 +31,72 @@ _MOST_GROUPS: Final = 200
 # What a child answers: a request for each group, and why it did not finish, if it did not.
 _Found = tuple[list[Request], str]
 _Pair = tuple[tuple[str, str | None], tuple[str, str | None]]
+# What a child is asked: an action, and the key whose attributes were changed, or None for any key.
+_Piece = tuple[str, str | None]
+_NO_KEYS: Final = StaticKeys({})
+# More keys than that are not compared one by one; what is said of them is that they were not.
+_MOST_KEYS: Final = 100
 
 
-def compare(
+def compare(  # noqa: PLR0913 - two sides, each with its keys
     old: Program,
     new: Program,
     deadline: float = DEADLINE,
     *,
+    keys: tuple[StaticKeys, StaticKeys] = (_NO_KEYS, _NO_KEYS),
     near: int | None = None,
-    settled: Callable[[str], object] = lambda _: None,
+    settled: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> Comparison:
-    """Compares two programs, action by action.
+    """Compares two programs, action by action, and the keys that differ, each by itself.
 
     Args:
         old: the program before.
         new: the program after.
         deadline: seconds for each action.
+        keys: the keys of the two sets.
         near: the instant that requests should have if they can, in milliseconds; the present by default.
-        settled: is told of each action when it has been compared.
+        settled: is told how much of how much has been compared, from time to time.
     """
+    sides = Sides((old, new), keys, midweek() if near is None else near)
     actions = sorted(old.schema.actions | new.schema.actions)
-    renames = Renames.between(old, new)
-    instant = midweek() if near is None else near
+    changed = changed_keys(sides)
+    pieces: list[_Piece] = [(action, None) for action in actions]
+    pieces += [(action, key) for key in changed[:_MOST_KEYS] for action in actions]
     differences: list[Difference] = []
-    undecided: dict[str, str] = {}
-    for place, found in answers(partial(_Comparer, old, new, renames, instant), actions, deadline):
+    undecided = {f"key {key}": "so many keys are not compared one by one" for key in changed[_MOST_KEYS:]}
+    for done, (place, found) in enumerate(answers(partial(_Comparer, sides), pieces, deadline), start=1):
+        action, key = pieces[place]
         requests, because = ([], f"not decided within {deadline:g} s") if found is None else found
-        differences += [_difference(old, new, request, instant) for request in requests]
+        differences += [sides.difference(request, key) for request in requests]
         if because:
-            undecided[actions[place]] = because
-        settled(actions[place])
-    kept = sorted(_without_doubts(differences), key=_rank)
-    return Comparison(differences=tuple(kept), undecided=undecided, renamed=renames.old_names)
-
-
-def _without_doubts(differences: list[Difference]) -> Iterator[Difference]:
-    """The differences but those that only repeat another one for requests that a limit cannot count."""
-    told = {_sides(each) for each in differences}
-    for each in differences:
-        before, after = (_is_doubt(settled) for settled in (each.before, each.after))
-        like_this = [
-            other
-            for other in told
-            if other[0] == each.action
-            and (other[1] == ("allow",) if before else other[1] == _side(each.before))
-            and (other[2] == ("allow",) if after else other[2] == _side(each.after))
-        ]
-        if not (before or after) or not like_this:
-            yield each
-
-
-def _sides(difference: Difference) -> tuple[str, tuple[object, ...], tuple[object, ...]]:
-    return difference.action, _side(difference.before), _side(difference.after)
-
-
-def _side(settled: Settled) -> tuple[object, ...]:
-    return ("allow",) if settled.allowed else (settled.outcome.effect, settled.outcome.rule)
-
-
-def _is_doubt(settled: Settled) -> bool:
-    return settled.outcome.code == LIMIT_DOUBT
-
-
-def _rank(difference: Difference) -> tuple[int, str, str, str]:
-    kinds: tuple[Kind, ...] = ("allowed", "refused", "answered")
-    names = difference.before.outcome.rule or "", difference.after.outcome.rule or ""
-    return kinds.index(difference.kind), difference.action, *names
-
-
-def _difference(old: Program, new: Program, request: Request, near: int) -> Difference:
-    before, after = (settle(program, request, clock=lambda: near) for program in (old, new))
-    return Difference(action=request["action"], request=request, before=before, after=after)
+            undecided[action if key is None else f"{action} with key {key}"] = because
+        settled(done, len(pieces))
+    kept = sorted(told_once(differences), key=rank)
+    return Comparison(
+        differences=tuple(kept),
+        undecided=undecided,
+        renamed=sides.renames.old_names,
+        notes=tuple(undecisive(old, new, sides.renames)),
+    )
 
 
 class _Comparer:
-    """What compares two programs; made in a child process."""
+    """What compares two sets; made in a child process."""
 
-    def __init__(self, old: Program, new: Program, renames: Renames, near: int) -> None:
-        self._programs = (old, new)
-        self._renames = renames
-        self._near = near
-        self._question = Question([old, new], near=near)
+    def __init__(self, sides: Sides) -> None:
+        self._sides = sides
+        self._key: str | None = None
+        self._question = Question(sides.programs, near=sides.near)
+        self._limits = {limit.name for program in sides.programs for limit in program.limits}
+        self._engines = tuple(map(_engine, sides.programs, sides.keys))
 
-    def __call__(self, action: str) -> _Found:
+    def __call__(self, piece: _Piece) -> _Found:
         """A request for each group of differences about an action."""
+        action, key = piece
+        if key is not None and key != self._key:
+            own = [self._sides.attributes(place, key) for place in (0, 1)]
+            self._question = Question(self._sides.programs, own=own, near=self._sides.near)
+        self._key = key
         found: list[Request] = []
         try:
             found.extend(self._groups(action))
@@ -122,11 +107,12 @@ class _Comparer:
     def _groups(self, action: str) -> Iterator[Request]:
         """A request for each pair of a rule before and a rule after between which decisions differ."""
         before = Settlements(self._question.encodings[0], action)
-        after = Settlements(self._question.encodings[1], action, self._renames)
+        after = Settlements(self._question.encodings[1], action, self._sides.renames)
         seen: set[_Pair] = set()
 
-        def accept(request: Request) -> tuple[Request, _Pair] | None:
-            pair = self._differing(request)
+        def accept(found: Request) -> tuple[Request, _Pair] | None:
+            request = found if self._key is None else {**found, "key": self._key}
+            pair = self._sides.differing(request)
             return None if pair is None or pair in seen else (request, pair)
 
         wanted: Term = before.differs_from(after)
@@ -136,18 +122,25 @@ class _Comparer:
                 return
             request, pair = found
             seen.add(pair)
-            yield shrink(request, self._programs[1].schema, partial(self._is_pair, pair))
+            shorter = shrink(request, self._sides.programs[1].schema, partial(self._is_pair, pair))
+            yield shorter if self._sides.differing(shorter) == pair else request
             wanted = both(wanted, negated(both(before.decided_by(pair[0]), after.decided_by(pair[1]))))
 
-    def _differing(self, request: Request) -> _Pair | None:
-        """Which rule decided before and which after, and how, if a client could tell the two apart."""
-        before, after = (settle(program, request, clock=lambda: self._near) for program in self._programs)
-        if not self._renames.differ(before, after):
-            return None
-        return (before.outcome.effect, before.outcome.rule), (after.outcome.effect, after.outcome.rule)
-
     def _is_pair(self, pair: _Pair, request: Request) -> bool:
-        return self._differing(request) == pair
+        """Whether the two decide so; by the fast evaluator where it says all, since this is asked very often."""
+        for engine, (effect, rule) in zip(self._engines, pair, strict=True):
+            decision = engine.decide({**request, "now": request.get("now", self._sides.near)})
+            # It does not count: what a limit refuses for doubt it allows.
+            if decision.effect == "deny" and (effect, rule) != ("deny", decision.rule):
+                return False
+        if all(effect == "deny" and rule not in self._limits for effect, rule in pair):
+            return True
+        return self._sides.differing(request) == pair
+
+
+def _engine(program: Program, keys: StaticKeys) -> Engine:
+    compiled = Compiled(program=program, revision="", keys=keys)
+    return Engine(lambda: compiled, cache=None)
 
 
 __all__ = ["Comparison", "Difference", "compare"]

@@ -17,9 +17,13 @@ Kind = Literal["allowed", "refused", "answered"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Requests about an action that one rule decided before and another decides after, with one of them."""
+    """Requests about an action that one rule decided before and another decides after, with one of them.
+
+    `key` is the id of the key that they are made with, where the key itself was changed.
+    """
 
     action: str
+    key: str | None = None
     request: Request
     before: Settled
     after: Settled
@@ -38,12 +42,13 @@ class Comparison:
 
     `same` is True where no request is decided differently, and None where that is not known: some of the actions are
     `undecided`, each with the reason, and nothing was found. `differences` are newly allowed ones first.
-    `renamed` holds the old names of rules by their new ones.
+    `renamed` holds the old names of rules by their new ones. `notes` say what else changed and decides nothing.
     """
 
     differences: tuple[Difference, ...]
     undecided: Mapping[str, str]
     renamed: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool | None:

@@ -45,9 +45,12 @@ def answers(
             child.give(*waiting.pop())
         working = list(children)
         while working:
-            _wait_for(working)
-            for child in [each for each in working if each.is_settled]:
-                yield child.place, child.take()
+            for child, has_answered in _settled(working):
+                if has_answered:
+                    yield child.place, child.take()
+                else:
+                    child.replace()
+                    yield child.place, None
                 working.remove(child)
                 if waiting:
                     child.give(*waiting.pop())
@@ -57,9 +60,14 @@ def answers(
             child.end()
 
 
-def _wait_for(working: Sequence[_Child[Any, Any]]) -> None:
+def _settled(working: Sequence[_Child[_Piece, _Answer]]) -> list[tuple[_Child[_Piece, _Answer], bool]]:
+    """The children that have answered, and those whose time is over."""
     first = min(child.deadline for child in working)
-    wait([child.connection for child in working], timeout=max(first - time.monotonic(), 0))
+    ready = wait([child.connection for child in working], timeout=max(first - time.monotonic(), 0))
+    now = time.monotonic()
+    return [
+        (child, child.connection in ready) for child in working if child.connection in ready or child.deadline <= now
+    ]
 
 
 class _Child(Generic[_Piece, _Answer]):
@@ -78,20 +86,21 @@ class _Child(Generic[_Piece, _Answer]):
         self.deadline = time.monotonic() + self._seconds
         self.connection.send(piece)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether it has answered, or its time is over."""
-        return self.connection.poll() or time.monotonic() >= self.deadline
+    def replace(self) -> None:
+        """Ends it, and puts another process in its place."""
+        self.end()
+        self._start()
 
-    def take(self) -> _Answer | None:
-        """Its answer; where it has none it is ended, and another process takes its place."""
-        if not self.connection.poll():
-            self.end()
-            self._start()
-            return None
+    def take(self) -> _Answer:
+        """Its answer, which has come.
+
+        Raises:
+            ChildError: it is an error.
+        """
         try:
             failure, answer = self.connection.recv()
         except EOFError:
+            self._process.join()
             raise ChildError(f"a child process ended with {self._process.exitcode}") from None
         if failure is not None:
             raise ChildError(failure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from durwan.model.decision import Outcome
@@ -34,6 +34,24 @@ class Renames:
             return True
         charged = {(*charge.terms, charge.limit.code) for charge in before.charges}
         return charged != {(*charge.terms, self.code(charge.limit.code)) for charge in after.charges}
+
+
+def undecisive(old: Program, new: Program, renames: Renames) -> Iterator[str]:
+    """What changed and decides nothing, a line each: the texts of refusals, and rules that are only on trial."""
+    before, after = _by_name((*old.rules, *old.limits)), _by_name((*new.rules, *new.limits))
+    for name, rule in after.items():
+        earlier = before.get(renames.code(name))
+        if earlier is not None and earlier.reason != rule.reason:
+            yield f"`{name}` says otherwise why it refuses"
+    trials = [{name: rule for name, rule in rules.items() if _is_on_trial(rule)} for rules in (before, after)]
+    for name in sorted({**trials[0], **trials[1]}):
+        if trials[0].get(name) != trials[1].get(name):
+            verbs = {(True, False): "is no longer on trial", (False, True): "is on trial now"}
+            yield f"the shadow rule `{name}` {verbs.get((name in trials[0], name in trials[1]), 'was changed')}"
+
+
+def _is_on_trial(rule: Rule | Limit) -> bool:
+    return isinstance(rule, Rule) and rule.shadow
 
 
 def _answer(outcome: Outcome, renames: Renames | None = None) -> tuple[object, ...]:

@@ -8,11 +8,12 @@ from typing import Final
 from durwan.backends.solver.decisions import LimitTerms, decisions, first_of
 from durwan.backends.solver.encoding import Encoding
 from durwan.backends.solver.values import Number
-from durwan.backends.solver.z3_interface import FALSE, TRUE, Term, both, either, negated
+from durwan.backends.solver.z3_interface import FALSE, TRUE, Term, both, either, negated, z3
 from durwan.workshop.renames import Renames
 
 _Answer = tuple[object, ...]
 _Rule = tuple[str, str | None]
+_Part = tuple[_Answer, list[Term]]
 
 _NO_RENAMES: Final = Renames({})
 
@@ -25,7 +26,8 @@ class Settlements:
         self._answers: dict[_Answer, Term] = {}
         self._rules: dict[_Rule, Term] = {}
         self._decisions = found = decisions(encoding, action)
-        if action not in encoding.program.schema.actions:
+        self._is_declared = action in encoding.program.schema.actions
+        if not self._is_declared:
             self._add(("deny", None), ("deny", 403, "unknown_action"), TRUE)
             self.challenged = self.passes = FALSE
             return
@@ -49,8 +51,39 @@ class Settlements:
 
     def differs_from(self, other: Settlements) -> Term:
         """Whether the two answer otherwise."""
+        changed = self._changed(other)
+        if z3.is_false(changed):
+            # Most actions of most changes: there is no need to write down how they are settled.
+            return FALSE
         kinds = [both(term, negated(other._answers.get(answer, FALSE))) for answer, term in self._answers.items()]
-        return either(*kinds, self._other_remedies(other), self._other_charges(other))
+        return both(changed, either(*kinds, self._other_remedies(other), self._other_charges(other)))
+
+    def _changed(self, other: Settlements) -> Term:
+        """Whether some rule or limit does otherwise: implied by every difference, and much smaller to say."""
+        if self._is_declared is not other._is_declared:
+            return TRUE
+        ours, theirs = self._parts(), other._parts()
+        common = [name for name in ours if name in theirs]
+        if common != [name for name in theirs if name in ours]:
+            return TRUE
+        return either(*(_differing(ours.get(name), theirs.get(name)) for name in {**ours, **theirs}))
+
+    def _parts(self) -> dict[str, _Part]:
+        """Each rule and limit by its old name: what it answers, and its conditions, first that it applies."""
+        found = self._decisions
+        parts: dict[str, _Part] = {}
+        for rule, applies in (*found.denies, *found.challenges, *found.allows):
+            code = self._renames.code(rule.code)
+            parts[self._renames.code(rule.name)] = (
+                (rule.effect, rule.status, code, rule.obligations, rule.remedy),
+                [applies],
+            )
+        for each in found.limits:
+            limit = each.limit
+            said = limit.count, limit.period, limit.per, limit.status, self._renames.code(limit.code)
+            cost = [each.cost.in_units()] if isinstance(each.cost, Number) else []
+            parts[self._renames.code(limit.name)] = (said, [each.applies, each.known, *cost])
+        return parts
 
     def _add(self, rule: _Rule, answer: _Answer, term: Term) -> None:
         named = tuple(self._renames.code(each) if isinstance(each, str) else each for each in answer)
@@ -92,6 +125,19 @@ class Settlements:
         ours, theirs = self._charges(), other._charges()
         differing = [each for key in {**ours, **theirs} for each in _unpaired(ours.get(key, []), theirs.get(key, []))]
         return both(self.passes, other.passes, either(*differing))
+
+
+def _differing(ours: _Part | None, theirs: _Part | None) -> Term:
+    """Whether a rule does otherwise on the one side than on the other, where it may not exist."""
+    if ours is None or theirs is None:
+        return (ours or theirs or ((), [FALSE]))[1][0]
+    if ours[0] == theirs[0] and len(ours[1]) == len(theirs[1]):
+        pairs = list(zip(ours[1], theirs[1], strict=True))
+        if all(first.eq(second) for first, second in pairs):
+            return FALSE
+        if len(pairs) == 1:
+            return _unlike(*pairs[0])
+    return either(ours[1][0], theirs[1][0])
 
 
 def _unpaired(ours: list[LimitTerms], theirs: list[LimitTerms]) -> Iterator[Term]:

@@ -106,3 +106,20 @@ def test_undecided_is_never_same(call: Call, sides: tuple[str, str]) -> None:
     document = json.loads(ended.out)
     assert document["same"] is None
     assert set(document["undecided"]) == {"look", "pay"}
+
+
+def test_a_key_that_was_changed_is_compared_too(call: Call, sides: tuple[str, str]) -> None:
+    """With the same policies, what a key was given is a difference for requests with that key, and for no others."""
+    for side, account in zip(sides, ("", ", account: acme"), strict=True):
+        root = Path(side)
+        (root / "a.policy").write_text(POLICY.replace("risk.score is known", "key.account is known"), encoding="utf-8")
+        (root / "keys").mkdir()
+        (root / "keys" / "all.yaml").write_text(f"keys:\n  - {{id: desk-7{account}}}\n  - {{id: desk-8}}\n")
+    document = json.loads(call("diff", *sides, "-f", "json").out)
+    assert [(each["action"], each["key"], each["kind"]) for each in document["differences"]] == [
+        ("pay", "desk-7", "allowed")
+    ]
+    request = document["differences"][0]["request"]
+    assert request["key"] == "desk-7"
+    before, after = (Engine.load(side).decide(request) for side in sides)
+    assert (before.allowed, after.allowed) == (False, True)

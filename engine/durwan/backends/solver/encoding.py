@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from durwan.backends.solver.memberships import Memberships
@@ -33,6 +34,7 @@ from durwan.backends.solver.values import (
 from durwan.backends.solver.variables import Variables, in_units
 from durwan.backends.solver.z3_interface import TRUE, Term, both, either, negated, within, z3
 from durwan.model.types import TIME_MAX, TIME_MIN
+from durwan.model.values import Value as Known
 from durwan.model.window import Window, build_window
 from durwan.model.window_spans import CalendarSpan, DatesSpan, InstantSpan, Span, WeeklySpan
 from durwan.model.zone import DAY
@@ -41,6 +43,7 @@ from durwan.program.nodes import Expression
 from durwan.program.operators import COMPARISONS
 from durwan.program.program import Body, Program
 
+_NOTHING: Final[Mapping[str, Known | None]] = MappingProxyType({})
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _COMPARED: Final[dict[str, Callable[[Term, Term], Term]]] = {
     "==": lambda left, right: left == right,
@@ -53,10 +56,14 @@ _COMPARED: Final[dict[str, Callable[[Term, Term], Term]]] = {
 
 
 class Encoding:
-    """The expressions of one program over the variables of a request."""
+    """The expressions of one program over the variables of a request.
 
-    def __init__(self, program: Program, variables: Variables) -> None:
+    `fixed` holds attributes that are settled for this program alone, where two are asked about.
+    """
+
+    def __init__(self, program: Program, variables: Variables, fixed: Mapping[str, Known | None] = _NOTHING) -> None:
         self.program = program
+        self._fixed = fixed
         self._variables = variables
         self._memberships = Memberships(program, variables)
         self._lets: dict[str, Value] = {}
@@ -74,6 +81,8 @@ class Encoding:
     def value_of(self, path: str) -> Value:
         """An attribute."""
         declared = self.program.schema.attributes[path]
+        if path in self._fixed:
+            return self._variables.settled(self._fixed[path], declared)
         return self._variables.attribute(path, declared, self.program.schema.scopes)
 
     def value(self, expression: Expression) -> Value:  # noqa: C901 - one line per kind of node
@@ -81,8 +90,8 @@ class Encoding:
         match expression:
             case nodes.Operation():
                 return self._operation(expression)
-            case nodes.Attribute(path=path, type=declared):
-                return self._variables.attribute(path, declared, self.program.schema.scopes)
+            case nodes.Attribute(path=path):
+                return self.value_of(path)
             case nodes.Now():
                 return Number(TRUE, self._variables.now)
             case nodes.LetReference(name=name):

@@ -97,7 +97,7 @@ class Memberships:
         if len(parts) == 1:
             return decided(value.known, value.term == texts.number(parts[0]))
         named = within(value.term, texts.matching(right.value))
-        other = both(value.term >= texts.others, self._variables.like(right.value)(value.term))
+        other = both(value.term >= texts.others, self._variables.like(value.term, right.value))
         return decided(value.known, either(named, other))
 
     def has(self, held: Value, member: Value) -> Truth:

@@ -12,6 +12,7 @@ from durwan.backends.solver.texts import Texts
 from durwan.backends.solver.timeline import Answers, Stretch, realised, realised_ever
 from durwan.backends.solver.variables import Variables
 from durwan.backends.solver.witness import NoSuchTextError, Request, Witness
+from durwan.backends.solver.words import TooManyStatesError
 from durwan.backends.solver.z3_interface import Term, both, either, z3
 from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.model.values import Value
@@ -34,6 +35,7 @@ class Question:
     Args:
         programs: what is asked about; `encodings` holds their formulas, in this order.
         fixed: attributes whose values are settled, None for those that are unknown.
+        own: likewise, for each program by itself; none where nothing is said.
         named: further values, whose texts formulas will name.
         near: the instant that a request that is found should have if it can, in milliseconds since the epoch.
         milliseconds: how long the solver may think about one step. It does not always keep to that: whoever needs
@@ -45,12 +47,17 @@ class Question:
         programs: Sequence[Program],
         *,
         fixed: Mapping[str, Value | None] = _NOTHING_FIXED,
+        own: Sequence[Mapping[str, Value | None]] = (),
         named: Iterable[Value | None] = (),
         near: int,
         milliseconds: int = 20_000,
     ) -> None:
-        self.variables = Variables(Texts(programs, _words((*fixed.values(), *named))), fixed)
-        self.encodings = [Encoding(program, self.variables) for program in programs]
+        own = own or [_NOTHING_FIXED] * len(programs)
+        words = [word for each in (fixed, *own) for word in _words(each.values())]
+        words += _words(named)
+        self.variables = Variables(Texts(programs, words), fixed)
+        pairs = zip(programs, own, strict=True)
+        self.encodings = [Encoding(program, self.variables, settled) for program, settled in pairs]
         self._near = near
         self._solver = z3.Solver()
         self._solver.set("timeout", milliseconds)
@@ -177,6 +184,8 @@ class _Search(Generic[_Accepted]):
         except NoSuchTextError as error:
             self._question.tell(error.lemma)
             return None
+        except TooManyStatesError:
+            raise UndecidedError("the patterns that one text has to be like are too many to be searched") from None
 
     def _near(self) -> _Accepted | None:
         """A request at the instant that was wished for, which is easier to read than one of the year 4711."""

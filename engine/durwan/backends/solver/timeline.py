@@ -20,9 +20,9 @@ Answers = tuple[bool | None, ...]
 Stretch = tuple[int, int]
 
 _YEAR: Final = 31_556_952_000
-# Before 1839 no zone had changed its clocks; after 2087 none does otherwise than every year (the longest list of
+# Before 1800 no zone had changed its clocks; after 2087 none does otherwise than every year (the longest list of
 # changes to come is Morocco's), and 28 more years have every kind of year in every order.
-_FIRST: Final = -131 * _YEAR
+_FIRST: Final = -170 * _YEAR
 _LAST: Final = 147 * _YEAR
 # A span that passes midnight lasts into the second day, whose date may differ from UTC's by one more.
 _WEEK: Final = 9 * DAY

@@ -6,7 +6,7 @@ closed set, belongs to each program.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -57,14 +57,14 @@ class Variables:
         self.applications: list[Application] = []
         self.asked: dict[str, dict[int, Term]] = {}
         self._applied: dict[tuple[Pieces, int], Truth] = {}
-        self._patterns: dict[str, Term] = {}
+        self._likenesses: dict[tuple[int, str], tuple[Term, str, Term]] = {}
         self._counts: dict[str, Term] = {}
         self._quotients: dict[tuple[int, int], tuple[Term, Term]] = {}
 
     def attribute(self, path: str, declared: Type, held: Mapping[str, frozenset[str]]) -> Value:
         """What an attribute says to a program that declares this type; `held` is what each scope includes there."""
         if path in self.fixed:
-            return _settled(self.fixed[path], self.texts, declared)
+            return self.settled(self.fixed[path], declared)
         kind = _kind(declared)
         if (path, kind) not in self.attributes:
             self.attributes[path, kind] = self._made(path, kind)
@@ -81,16 +81,21 @@ class Variables:
             case _:
                 return raw
 
-    def like(self, pattern: str) -> Term:
-        """Which strings that the policy does not name are like a pattern: a function from their numbers."""
-        if pattern not in self._patterns:
-            self._patterns[pattern] = z3.Function(f"like {pattern}", z3.IntSort(), z3.BoolSort())
-        return self._patterns[pattern]
+    def settled(self, value: Known | None, declared: Type) -> Value:
+        """A value that is given beforehand; None for one that is unknown."""
+        return _settled(value, self.texts, declared)
+
+    def like(self, term: Term, pattern: str) -> Term:
+        """Whether a string that the policy does not name is like a pattern: a function of its number."""
+        key = (term.get_id(), pattern)
+        if key not in self._likenesses:
+            self._likenesses[key] = term, pattern, likeness(term, pattern)
+        return self._likenesses[key][2]
 
     @property
-    def patterns(self) -> Mapping[str, Term]:
-        """The patterns asked for so far."""
-        return self._patterns
+    def likenesses(self) -> Collection[tuple[Term, str, Term]]:
+        """The strings of which a pattern was asked, the pattern, and the answer."""
+        return self._likenesses.values()
 
     def holds(self, collection: Held | Range, member: Term) -> Term:
         """Whether a set was given this member, or a network holds this address."""
@@ -206,3 +211,8 @@ def _settled(value: Known | None, texts: Texts, declared: Type) -> Value:
             return FixedNetwork(known)
         case _:
             return Number(TRUE, constant(known))
+
+
+def likeness(term: Term, pattern: str) -> Term:
+    """Whether the string of a number is like a pattern; the same number has the same answer wherever it is asked."""
+    return z3.Function(f"like {pattern}", z3.IntSort(), z3.BoolSort())(term)

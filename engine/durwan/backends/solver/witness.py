@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
-from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from durwan.backends.solver.values import Held, Number, Place, Range, Text, Truth, Value, address_of
-from durwan.backends.solver.variables import Variables
-from durwan.backends.solver.words import TooManyStatesError, matching_words
+from durwan.backends.solver.variables import Variables, likeness
+from durwan.backends.solver.words import matching_words
 from durwan.backends.solver.z3_interface import Term, both, negated, z3
 from durwan.model.address import format_address
 from durwan.model.types import INT64_MAX
@@ -17,8 +16,6 @@ from durwan.model.values import EXACT, format_duration, format_instant
 from durwan.program.operators import like
 
 Request = dict[str, Any]
-
-_TRIED: Final = 200
 
 
 class NoSuchTextError(Exception):
@@ -103,36 +100,60 @@ class Witness:
         taken: dict[str, Term] = {}
         for (path, _), value in sorted(self._variables.attributes.items()):
             if isinstance(value, Text) and (number := self.number(value.term)) >= texts.others and number not in found:
-                wanted = {name: self.holds(like_(value.term)) for name, like_ in self._variables.patterns.items()}
-                word = next((each for each in self._candidates(path, wanted) if each not in taken), None)
+                wanted = self._wanted(number)
+                word = self._word(wanted, taken, path)
                 if word is None:
-                    raise NoSuchTextError(self._no_more(value.term, wanted, list(taken.values())))
+                    raise NoSuchTextError(self._no_more(value.term, wanted, taken))
                 found[number] = word
                 taken[word] = value.term
         return found
 
-    def _candidates(self, path: str, wanted: Mapping[str, bool]) -> Iterator[str]:
-        """Texts that match as wanted and that no program names: a telling one first, then the shortest."""
-        name = path.rpartition(".")[2]
-        telling = [f"some-{name}", f"another-{name}", f"a-third-{name}", *(f"{name}-{each}" for each in range(4, 20))]
-        for word in telling:
-            if all(like(word, pattern) is answer for pattern, answer in wanted.items()) and self._is_other(word):
-                yield word
-        try:
-            yield from (word for word in islice(matching_words(wanted), _TRIED) if self._is_other(word))
-        except TooManyStatesError:
-            return
+    def _wanted(self, number: int) -> dict[str, bool]:
+        """The patterns that were asked of a text, with their answers."""
+        asked = self._variables.likenesses
+        return {pattern: self.holds(answer) for term, pattern, answer in asked if self.number(term) == number}
+
+    def _word(self, wanted: Mapping[str, bool], taken: Collection[str], path: str = "") -> str | None:
+        """A text that is like patterns as wanted, that no program names and that is not taken; None if there is none.
+
+        Raises:
+            TooManyStatesError: that cannot be found out in reasonable time.
+        """
+        return next((each for each in _candidates(path, wanted) if each not in taken and self._is_other(each)), None)
 
     def _is_other(self, word: str) -> bool:
         return not self._variables.texts.names(word)
 
-    def _no_more(self, term: Term, wanted: Mapping[str, bool], taken: list[Term]) -> Term:
-        """Whoever matches so is one of those that are taken, or of the words of the programs."""
-        matches = [
-            like_(term) if wanted[name] else negated(like_(term)) for name, like_ in self._variables.patterns.items()
-        ]
-        apart = [negated(term == other) for other in taken]
-        return negated(both(term >= self._variables.texts.others, *matches, *apart))
+    def _no_more(self, term: Term, wanted: Mapping[str, bool], taken: Mapping[str, Term]) -> Term:
+        """So many different texts are not like patterns as wanted, apart from the words of the programs.
+
+        As few patterns as make that so are said, so that it holds for as many proposals as can be.
+        """
+        for pattern in tuple(wanted):
+            fewer = {name: answer for name, answer in wanted.items() if name != pattern}
+            if self._word(fewer, taken) is None:
+                wanted = fewer
+        crowd = [other for word, other in taken.items() if all(like(word, name) is wanted[name] for name in wanted)]
+        if not crowd:
+            every = [each.term for each in self._variables.attributes.values() if isinstance(each, Text)]
+            return both(*(negated(self._is_wanted(each, wanted)) for each in every))
+        return negated(both(z3.Distinct(term, *crowd), *(self._is_wanted(each, wanted) for each in (term, *crowd))))
+
+    def _is_wanted(self, term: Term, wanted: Mapping[str, bool]) -> Term:
+        answers = [(likeness(term, pattern), answer) for pattern, answer in wanted.items()]
+        others = self._variables.texts.others
+        return both(term >= others, *(found if answer else negated(found) for found, answer in answers))
+
+
+def _candidates(path: str, wanted: Mapping[str, bool]) -> Iterator[str]:
+    """All texts that are like patterns as wanted: a telling one first, then the shortest."""
+    if path:
+        name = path.rpartition(".")[2]
+        telling = [f"some-{name}", f"another-{name}", f"a-third-{name}", *(f"{name}-{each}" for each in range(4, 20))]
+        yield from (
+            word for word in telling if all(like(word, pattern) is answer for pattern, answer in wanted.items())
+        )
+    yield from matching_words(wanted)
 
 
 class _Named(dict[int, str]):
