@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from durwan.cli import why
 from durwan.cli.exits import GOOD, UsageError
+from durwan.cli.why_options import add_options
 from durwan.diagnostics.codes import CODES
 from durwan.diagnostics.explanations import draw_page, find_code, list_codes, nearest_code
 
@@ -30,12 +30,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     help_ = "a code, or its name; without it, all are listed; with --request, the policy set, as for `why`"
     parser.add_argument("code", nargs="?", metavar="CODE", help=help_)
-    why.add_options(parser, required=False)
+    add_options(parser, required=False)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Writes the page, or the list; with a request, how it is decided."""
     if arguments.request is not None:
+        from durwan.cli import why  # noqa: PLC0415 - a code is explained without a compiler
+
         arguments.path = arguments.code or "."
         return why.run(arguments, output)
     if arguments.code is None:

@@ -8,11 +8,11 @@ from durwan.cli import arguments as options
 from durwan.cli.exits import GOOD, UNDECIDED
 from durwan.cli.explanation_output import client_text, explanation_form, explanation_text
 from durwan.cli.findings import write_broken
-from durwan.cli.proof_output import add_deadline, deadline_of
+from durwan.cli.proof_output import deadline_of
 from durwan.cli.reading import clock_of, root_of
 from durwan.cli.requests import engine_at, read_file, subject_of
+from durwan.cli.why_options import add_options
 from durwan.runtime.engine import Engine
-from durwan.runtime.nearest_answer import SECONDS
 from durwan.workshop.request_text import read_requests
 
 if TYPE_CHECKING:
@@ -34,19 +34,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     options.add_path(parser)
     add_options(parser, required=True)
-
-
-def add_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """The options without the path, for this command and for `explain`."""
-    options.add_revision(parser)
-    options.add_cache(parser)
-    help_ = "a JSON request, or an array of them; - is standard input"
-    parser.add_argument("-r", "--request", required=required, metavar="FILE", help=help_)
-    parser.add_argument("--client", action="store_true", help="only what may be shown to whoever sent the request")
-    help_ = "an attribute that may change, such as 'client.*'; may be given several times (default: the situation)"
-    parser.add_argument("--may-change", action="append", metavar="PATTERN", default=[], help=help_)
-    add_deadline(parser, SECONDS, "request")
-    options.add_clock(parser)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:

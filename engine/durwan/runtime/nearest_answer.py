@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -50,7 +49,8 @@ def nearest_to(
 
 
 def _answer(task: Task) -> Nearest:
-    # Few gateways ever come here.
+    # Few gateways ever come here, and what they load stays small.
+    import pickle  # noqa: PLC0415 - see above
     import subprocess  # noqa: PLC0415 - see above
 
     try:

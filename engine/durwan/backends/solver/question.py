@@ -42,7 +42,7 @@ class Question:
             certainty asks in a process that can be ended.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first by name
         self,
         programs: Sequence[Program],
         *,
