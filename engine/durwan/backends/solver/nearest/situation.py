@@ -86,7 +86,7 @@ class Situation:
         fixed = {path: given[path] for path in attributes if path not in free}
         now = given[NOW]
         assert isinstance(now, int)  # noqa: S101 - likewise
-        question = Question([self.program], fixed=fixed, named=given.values(), near=now, milliseconds=1_000)
+        question = Question([self.program], fixed=fixed, named=given.values(), near=now, milliseconds=2_000)
         if NOW not in free:
             question.tell(question.variables.now == now)
         return question
