@@ -36,6 +36,7 @@ class Question:
         programs: what is asked about; `encodings` holds their formulas, in this order.
         fixed: attributes whose values are settled, None for those that are unknown.
         own: likewise, for each program by itself; none where nothing is said.
+        named: further values, whose texts formulas will name.
         empty: sets and networks that are unknown or have no members.
         near: the instant that a request that is found should have if it can, in milliseconds since the epoch.
         milliseconds: how long the solver may think about one step. It does not always keep to that: whoever needs
@@ -48,12 +49,14 @@ class Question:
         *,
         fixed: Mapping[str, Value | None] = _NOTHING_FIXED,
         own: Sequence[Mapping[str, Value | None]] = (),
+        named: Iterable[Value | None] = (),
         empty: Collection[str] = (),
         near: int,
         milliseconds: int = 20_000,
     ) -> None:
         own = own or [_NOTHING_FIXED] * len(programs)
         words = [word for each in (fixed, *own) for word in _words(each.values())]
+        words += _words(named)
         self.variables = Variables(Texts(programs, words), fixed, empty)
         pairs = zip(programs, own, strict=True)
         self.encodings = [Encoding(program, self.variables, settled) for program, settled in pairs]
@@ -161,7 +164,13 @@ class _Search(Generic[_Accepted]):
             UndecidedError: it is wrong, and nothing says why.
         """
         told = len(self._question.variables.facts)
-        found = self._near() or self._read(model)
+        found = self._near()
+        if found is not None:
+            return found
+        if len(self._question.variables.facts) > told:
+            # The model rests on what is known better now; to look for other times because of it would be slow.
+            return None
+        found = self._read(model)
         if found is not None:
             return found
         wrong = self._tell_pieces(model)
