@@ -25,6 +25,11 @@ class Charge:
     unknowns: tuple[str, ...]
 
     @property
+    def is_too_much(self) -> bool:
+        """Whether it is more than the limit ever holds."""
+        return self.cost is not None and self.cost > self.limit.count
+
+    @property
     def terms(self) -> tuple[object, ...]:
         """What a client can notice of the limit, its name apart."""
         limit = self.limit
@@ -74,13 +79,16 @@ def settle(
         return Settled(outcome=outcome)
     evaluation = reference.Evaluation(program, Attributes(program.schema, request, keys), now)
     asked = [limit for limit in program.limits if request["action"] in limit.actions]
-    charges = tuple(_charge(evaluation, limit) for limit in asked if evaluation.body(limit.body).value is not False)
+    charges = tuple(charge_of(evaluation, limit) for limit in asked if evaluation.body(limit.body).value is not False)
     doubtful = next((each for each in charges if each.unknowns), None)
     return Settled(outcome=outcome, charges=charges) if doubtful is None else Settled(outcome=_refusal(doubtful))
 
 
-def _charge(evaluation: reference.Evaluation, limit: Limit) -> Charge:
+def charge_of(evaluation: reference.Evaluation, limit: Limit) -> Charge:
+    """What a limit that is asked would be charged. A cost below zero would give back, and counts as unknown."""
     cost = evaluation.read(limit.cost)
+    if cost.value is not None and cost.value < 0:
+        cost = cost._replace(value=None, doubts=evaluation.read_in(limit.cost))
     unread = {path for path in limit.per if evaluation.read_path(path) is None}
     return Charge(limit=limit, cost=cost.value, unknowns=tuple(sorted({*cost.doubts, *unread})))
 

@@ -110,21 +110,22 @@ class Evaluation:
             moves = change.earliest(moves, _change(operation.operator, operands, slope))
         if value is None:
             # No attribute is missing: what made it unknown is what was read.
-            return Reading(None, moves, doubts=self._read_in(operation))
+            return Reading(None, moves, doubts=self.read_in(operation))
         return Reading(value, moves, slope if operation.operator in ARITHMETIC else 0)
 
-    def _read_in(self, expression: Expression) -> frozenset[str]:
+    def read_in(self, expression: Expression) -> frozenset[str]:
+        """The attributes of which an expression is made, and `now`."""
         match expression:
             case nodes.Attribute(path=path):
                 return frozenset({path})
             case nodes.Now():
                 return frozenset({"now"})
             case nodes.LetReference(name=name):
-                return self._read_in(self._program.lets[name])
+                return self.read_in(self._program.lets[name])
             case nodes.Default(operand=operand):
-                return self._read_in(operand)
+                return self.read_in(operand)
             case nodes.Operation(operands=operands):
-                return frozenset[str]().union(*(self._read_in(operand) for operand in operands))
+                return frozenset[str]().union(*(self.read_in(operand) for operand in operands))
             case _:
                 return frozenset()
 

@@ -18,6 +18,7 @@ from durwan.backends.bytecode.bound_actions import BoundActions, Possibility
 from durwan.model.decision import Decision
 from durwan.model.request import PLAIN
 from durwan.runtime.forking import start_anew_after_fork
+from durwan.runtime.limits import Counting
 
 
 class Deciding(Protocol):
@@ -31,6 +32,11 @@ class Deciding(Protocol):
     @property
     def announces_keys(self) -> bool:
         """Whether changes of keys are told."""
+        ...
+
+    @property
+    def counting(self) -> Counting | None:
+        """What counts limits, if there are any."""
         ...
 
 
@@ -113,9 +119,12 @@ class BoundEngine:
         action = whole.get("action")
         if type(action) is str and action in policy.evaluator.actions and action not in prepared.functions:
             try:
-                prepared.functions[action] = self._prepare(policy, prepared).function(action)
+                function = self._prepare(policy, prepared).function(action)
             except Exception:  # noqa: BLE001 - a defect of ours, not to be met again at every request
-                prepared.functions[action] = policy.evaluator.completed(action, self._contexts)
+                function = policy.evaluator.completed(action, self._contexts)
+            if policy.counting is not None:
+                function = policy.counting.function(action, function, self._contexts)
+            prepared.functions[action] = function
         return self._decide_whole(whole)
 
     def _prepare(self, policy: Deciding, prepared: _Prepared) -> BoundActions:

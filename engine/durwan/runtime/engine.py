@@ -17,6 +17,7 @@ from durwan.runtime.bound import Bindings, BoundEngine
 from durwan.runtime.decision_cache import CacheInfo, DecisionCache
 from durwan.runtime.decision_store import CacheLimits
 from durwan.runtime.key_lookup import prepared_keys
+from durwan.runtime.limits import Counting
 from durwan.runtime.nearest_answer import SECONDS, nearest_to
 from durwan.runtime.policy import Compiled
 from durwan.runtime.refusal import Refusal, RefusingEvaluator, nothing
@@ -25,6 +26,7 @@ from durwan.runtime.settings import Loading, Settings
 from durwan.runtime.sources import Given, Source, Texts, source_at
 from durwan.runtime.status import Status
 from durwan.runtime.upkeep import POLL_SECONDS, Upkeep
+from durwan.state.memory import MemoryState
 
 # Decisions are remembered unless the embedder says otherwise.
 _CACHE: Final = CacheLimits()
@@ -48,6 +50,8 @@ class _Policy:
     # Whether the key source tells of changes, so that what was made of a key may be remembered.
     announces_keys: bool
     cache: DecisionCache | None
+    # None where there is nothing to count.
+    counting: Counting | None
 
 
 class Engine:
@@ -64,13 +68,15 @@ class Engine:
         DurwanError: there is no policy that may decide, and `on_broken` does not say to deny.
     """
 
-    __slots__ = ("__weakref__", "_bindings", "_cache", "_clock", "_keys", "_policy", "_upkeep")
+    __slots__ = ("__weakref__", "_bindings", "_cache", "_clock", "_counter", "_counts", "_keys", "_policy", "_upkeep")
 
     _policy: _Policy
 
     def __init__(self, source: Source | Callable[[], Compiled], **settings: Unpack[Settings]) -> None:
         self._cache = settings.get("cache", _CACHE)
         self._keys = settings.get("keys")
+        self._counter = settings.get("limits")
+        self._counts = self._counter is not None or "limits" not in settings
         self._clock = settings.get("clock", wall_clock)
         self._bindings = Bindings()
         place = Place(prepare=self._ready, tested=self._tested, refusing=self._refusing, install=self._install)
@@ -233,7 +239,15 @@ class Engine:
                 remembered.on_change(cache.forget)
             remembered.on_change(self._bindings.renew)
         decides = evaluator if cache is None else cache
-        return _Policy(compiled, evaluator, decides.functions, decides.decide_carefully, keys, announces, cache)
+        functions: Mapping[str, Decide] = decides.functions
+        carefully: Callable[[Mapping[str, Any]], Decision] = decides.decide_carefully
+        counting = None
+        if compiled.program.limits and self._counts:
+            # What was counted stays counted when the policy changes.
+            self._counter = self._counter or MemoryState()
+            counting = Counting(compiled.program, keys, self._clock, self._counter, compiled.revision)
+            functions, carefully = counting.functions(functions), counting.carefully(carefully)
+        return _Policy(compiled, evaluator, functions, carefully, keys, announces, cache, counting)
 
     def _ready(self, compiled: Compiled) -> _Policy:
         """A policy that has the functions written of all actions that were asked for so far."""

@@ -11,6 +11,7 @@ from durwan.errors import DurwanError
 from durwan.model.decision import Decision
 from durwan.runtime.expectation import differing_fields
 from durwan.runtime.key_lookup import prepared
+from durwan.runtime.limits import Counting, UntouchedCounter
 from durwan.runtime.policy import Compiled, SelfTest
 
 
@@ -54,7 +55,10 @@ def run_self_tests(compiled: Compiled, clock: Callable[[], int], tested: Evaluat
     if not compiled.self_tests:
         return
     evaluator = tested or _evaluator_of(compiled, clock)
-    failures = [failure for test in compiled.self_tests if (failure := _failure(test, evaluator)) is not None]
+    keys = prepared(compiled.keys, compiled.program.schema)
+    counting = Counting(compiled.program, keys, clock, UntouchedCounter(), compiled.revision)
+    found = (_failure(test, evaluator, counting) for test in compiled.self_tests)
+    failures = [failure for failure in found if failure is not None]
     if failures:
         raise SelfTestError(failures, len(compiled.self_tests))
 
@@ -64,8 +68,9 @@ def _evaluator_of(compiled: Compiled, clock: Callable[[], int]) -> Evaluator:
     return Evaluator(compiled.program, clock=clock, keys=keys, revision=compiled.revision)
 
 
-def _failure(test: SelfTest, evaluator: Evaluator) -> Failure | None:
-    for decision in _decisions(test.request, evaluator):
+def _failure(test: SelfTest, evaluator: Evaluator, counting: Counting) -> Failure | None:
+    for ruled in _decisions(test.request, evaluator):
+        decision = counting.counted(ruled, test.request)
         differing = differing_fields(test.expected, decision)
         if differing:
             got = decision.as_dict()

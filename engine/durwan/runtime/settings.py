@@ -8,6 +8,7 @@ from typing import Literal, TypedDict
 from durwan.credentials.keys import KeySource
 from durwan.runtime.bundle_trust import Trust
 from durwan.runtime.decision_store import CacheLimits
+from durwan.runtime.limits import LimitCounter
 from durwan.runtime.status import Status
 
 
@@ -44,11 +45,14 @@ class Settings(Following, total=False):
         keys: where keys are looked up by id; the set's own `keys/*.yaml` if left out.
         clock: the current instant in milliseconds since the epoch, for requests that bring no `now`.
         cache: how many decisions are remembered; None for none.
+        limits: what counts the `limit`s of a policy set: this process by itself if left out, a `StateStore` that
+            several gateways share, None for nothing: then what the rules allow is allowed.
     """
 
     keys: KeySource | None
     clock: Callable[[], int]
     cache: CacheLimits | None
+    limits: LimitCounter | None
 
 
 class Loading(Settings, total=False):

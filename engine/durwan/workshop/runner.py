@@ -9,9 +9,11 @@ from typing import Any, Final, Literal
 from durwan.model.decision import Decision
 from durwan.model.request import KeyLookup
 from durwan.program import reference
+from durwan.program.charges import settle
 from durwan.program.explanation import Explanation
 from durwan.runtime.engine import Engine
 from durwan.runtime.expectation import differing_fields
+from durwan.runtime.limits import UntouchedCounter
 from durwan.runtime.policy import Compiled
 from durwan.workshop.test_files import Case
 
@@ -56,7 +58,7 @@ class CaseRunner:
 
     def __init__(self, compiled: Compiled, clock: Callable[[], int]) -> None:
         # Each case is decided once: nothing would ever be answered from a cache.
-        self._engine = Engine(lambda: compiled, clock=clock, cache=None)
+        self._engine = Engine(lambda: compiled, clock=clock, cache=None, limits=UntouchedCounter())
         self._checker = ReferenceCheck(compiled, clock)
 
     def run(self, case: Case) -> CaseResult:
@@ -96,8 +98,10 @@ class ReferenceCheck:
         """
         expected = self._decide(case.request)
         if decision.rule in self._limits:
-            # Limits count on top of what the rules allow, and only the engine counts.
-            return None if expected.allowed else expected
+            # Limits count on top of what the rules allow.
+            settled = settle(self._compiled.program, case.request, clock=self._clock, keys=self._keys)
+            used_up = any(charge.is_too_much for charge in settled.charges)
+            return None if used_up or settled.code == decision.code else expected
         if expected.outcome != decision.outcome:
             return expected
         if decision.valid_until is not None and _is_later(decision.valid_until, expected.valid_until):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from durwan.backends.solver.encoding import Encoding
-from durwan.backends.solver.values import Missing, Value
+from durwan.backends.solver.values import Number, Value
 from durwan.backends.solver.z3_interface import FALSE, Term, both, either, negated
 from durwan.program.program import Limit, Rule
 
@@ -119,5 +119,6 @@ def _limit(encoding: Encoding, limit: Limit) -> LimitTerms:
     applies = negated(encoding.body(limit.body).false)
     cost = encoding.value(limit.cost)
     per = [encoding.value_of(path).known for path in limit.per]
-    known = FALSE if isinstance(cost, Missing) else both(cost.known, *per)
+    # A cost below zero counts as unknown.
+    known = both(cost.known, cost.term >= 0, *per) if isinstance(cost, Number) else FALSE
     return LimitTerms(limit, applies, known, cost)
