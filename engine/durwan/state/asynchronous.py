@@ -8,9 +8,11 @@ once, without a thread.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import BoundedSemaphore
 from typing import Final, TypeVar
 
 from durwan.state.errors import StateUnavailableError
@@ -29,10 +31,12 @@ class AsyncState:
         store: the store.
         threads: how many operations run at once; for Redis as many as it has connections.
         most: how many may run or wait; beyond, the store is unavailable, rather than everybody late.
+        deadline: how many seconds an operation may wait for a thread; it has its own deadline from then on.
     """
 
-    def __init__(self, store: StateStore, *, threads: int = 16, most: int = 256) -> None:
+    def __init__(self, store: StateStore, *, threads: int = 16, most: int = 256, deadline: float = 0.05) -> None:
         self._store = store
+        self._deadline = deadline
         self._threads = threads
         self._most = most
         self._direct = isinstance(store, MemoryState)
@@ -42,7 +46,7 @@ class AsyncState:
     def start_anew(self) -> None:
         """With other threads: in a child process, which has none of its parent's."""
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="durwan state")
-        self._running = 0
+        self._room = BoundedSemaphore(self._most)
 
     async def accept_once(self, scope: str, nonce: str, *, expires: int, now: int, issued: int | None = None) -> bool:
         """See `StateStore`."""
@@ -99,16 +103,19 @@ class AsyncState:
     async def _run(self, operation: Callable[[], Result]) -> Result:
         if self._direct:
             return operation()
-        if self._running >= self._most:
+        room = self._room
+        if not room.acquire(blocking=False):
             raise StateUnavailableError(_NAME, f"{self._most} operations wait for it")
-        self._running += 1
-        future = self._pool.submit(operation)
+        future = self._pool.submit(self._in_time, operation, time.monotonic() + self._deadline)
         # Not when the task ends: a cancelled one leaves its operation behind.
-        future.add_done_callback(self._done)
+        future.add_done_callback(lambda _: room.release())
         return await asyncio.wrap_future(future)
 
-    def _done(self, _: object) -> None:
-        self._running -= 1
+    @staticmethod
+    def _in_time(operation: Callable[[], Result], end: float) -> Result:
+        if time.monotonic() > end:
+            raise StateUnavailableError(_NAME, "all threads are busy")
+        return operation()
 
 
 __all__ = ["AsyncState"]

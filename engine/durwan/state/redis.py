@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -101,14 +101,14 @@ class RedisState:
             reply = link.run("accept_once", keys, (*_meeting(link), now, earliest, expires - now), end)
         if reply[0] == -1:
             raise StateUnavailableError(self._name, forgotten_text(earliest, int(reply[1])))
-        return reply[0] == 1
+        return bool(reply[0] == 1)
 
     def accept_rising(self, scope: str, number: int, *, window: int = 0) -> bool:
         """See `StateStore`."""
         check_rising(number, window)
         floor = f"{number - window:020d}" if number >= window else ""
         keys = (self._key("floor", scope), self._key("rising", scope))
-        return self._run("accept_rising", keys, f"{number:020d}", floor, MOST_RISING)[0] == 1
+        return bool(self._run("accept_rising", keys, f"{number:020d}", floor, MOST_RISING)[0] == 1)
 
     def charge(self, charges: Sequence[LimitCharge], *, now: int) -> tuple[UsedUp, ...]:
         """See `StateStore`."""
@@ -138,7 +138,7 @@ class RedisState:
     def update(self, record: Record, *, now: int) -> bool:
         """See `StateStore`."""
         life = max(record.expires - now, 1)
-        return self._run("update", self._keys(record), self._sealed(record), life)[0] == 1
+        return bool(self._run("update", self._keys(record), self._sealed(record), life)[0] == 1)
 
     def delete(self, kind: str, record_id: str) -> None:
         """See `StateStore`."""
@@ -198,16 +198,17 @@ class RedisState:
         return self._key("record", record.kind, record.id), self._key("owner", record.kind, record.owner)
 
     @contextmanager
-    def _link(self) -> Iterator[tuple[Link, float]]:
-        """A link and the end of its time. It is given back only if all went well: no late answer reaches another."""
+    def _link(self) -> Generator[tuple[Link, float], None, None]:
+        """A link and the end of its time. It is given back only if it is sound: no late answer reaches another."""
         end = time.monotonic() + self._deadline
         link = self._links.take(end)
         try:
             yield link, end
-        except BaseException:
-            self._links.drop(link)
-            raise
-        self._links.give(link)
+        finally:
+            if link.is_sound:
+                self._links.give(link)
+            else:
+                self._links.drop(link)
 
     def _run(self, name: str, keys: Sequence[str], *arguments: Argument) -> list[Any]:
         with self._link() as (link, end):
@@ -221,7 +222,7 @@ class RedisState:
         numbers = [number for each in found for number in (each.most, each.amount, each.period)]
         keys = [self._prefix + each.key for each in found]
         reply = self._run("charge", keys, commit, now, *numbers)
-        used_up = zip(reply[::2], map(int, reply[1::2]), strict=True)
+        used_up = [(int(at), int(retry)) for at, retry in zip(reply[::2], reply[1::2], strict=True)]
         return tuple(UsedUp(charge=charges[at - 1], retry_at=retry if retry >= 0 else None) for at, retry in used_up)
 
     def _sealed(self, record: Record) -> bytes:

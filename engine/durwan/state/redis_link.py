@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from durwan.state.errors import RedisNotInstalledError, StateSetupError, StateUnavailableError
 from durwan.state.redis_scripts import load
@@ -55,22 +54,46 @@ class Address:
 
     Args:
         url: `redis://`, `rediss://` (TLS) or `unix://`, as redis-py takes it.
+
+    Raises:
+        StateSetupError: the URL is none.
     """
 
     url: str = field(repr=False)
 
-    @cached_property
+    def __post_init__(self) -> None:
+        try:
+            known = self._parts.scheme in ("redis", "rediss", "unix") and (self._parts.port or 1)
+        except ValueError:
+            known = False
+        if not known:
+            raise StateSetupError("the URL of the state server is none: write redis://, rediss:// or unix://")
+
+    @property
     def place(self) -> str:
         """The address without user, password and parameters."""
-        parts = urlsplit(self.url)
+        parts = self._parts
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine."""
+        return self._parts.scheme == "unix" or self._parts.hostname in ("localhost", "127.0.0.1", "::1")
+
+    @property
     def is_private(self) -> bool:
-        """Whether nobody else can listen: TLS, this machine, or a file."""
-        parts = urlsplit(self.url)
-        return parts.scheme != "redis" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+        """Whether it is spoken to by TLS."""
+        return self._parts.scheme == "rediss"
+
+    @property
+    def has_password(self) -> bool:
+        """Whether it is told who asks."""
+        return bool(self._parts.password)
+
+    @property
+    def _parts(self) -> SplitResult:
+        return urlsplit(self.url)
 
     def connection(self) -> Connection:
         """A connection, not open yet, that tries nothing twice.
@@ -87,7 +110,7 @@ class Address:
             raise RedisNotInstalledError from error
         settings = {"socket_timeout": _STEP, "socket_connect_timeout": _STEP, "retry": Retry(NoBackoff(), 0)}
         try:
-            pool = ConnectionPool.from_url(self.url, protocol=2, driver_info=None, **settings)
+            pool: Any = ConnectionPool.from_url(self.url, protocol=2, driver_info=None, **settings)  # pyright: ignore[reportUnknownMemberType] - without types
         except (ValueError, TypeError):
             # Their text may hold the password.
             raise StateSetupError("the URL of the state server is none: write redis://, rediss:// or unix://") from None
@@ -96,13 +119,19 @@ class Address:
 
 
 class Link:
-    """An open connection to a server that was found fit. For one thread at a time; not to be used after an error."""
+    """An open connection to a server that was found fit, for one thread at a time.
+
+    Attributes:
+        run_id: which start of which server this is.
+        is_sound: whether every question was answered, so that the next answer will be that to the next question.
+    """
 
     def __init__(self, address: Address, connection: Connection) -> None:
         self._place = address.place
         self._connection = connection
         self._process = os.getpid()
         self.run_id = ""
+        self.is_sound = True
 
     def run(self, name: str, keys: Sequence[str], arguments: Sequence[Argument], end: float) -> list[Any]:
         """Runs a script and returns its reply, without the ticket.
@@ -123,8 +152,9 @@ class Link:
         if reply is None:
             reply = self.ask(("EVAL", script.source, *rest), end)
         if not isinstance(reply, list) or not reply or reply[0] != ticket.encode():
+            self.is_sound = False
             raise StateUnavailableError(self._place, "it sent the answer to another question")
-        return cast("list[Any]", reply[1:])
+        return cast("list[Any]", reply)[1:]
 
     def ask(self, command: Sequence[Argument], end: float) -> Any:
         """The reply to a command; None where the server does not know a script.
@@ -132,17 +162,20 @@ class Link:
         Raises:
             StateUnavailableError: there was no answer in time, or an error.
         """
-        from redis.exceptions import NoScriptError, RedisError  # noqa: PLC0415 - there is a connection, so there is it
+        from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError  # noqa: PLC0415 - there is a connection, so there is it
 
+        self.is_sound = False
         try:
             self._connection.update_current_socket_timeout(self._remaining(end))
             self._connection.send_command(*command)
             self._connection.update_current_socket_timeout(self._remaining(end))
             reply = self._connection.read_response(disable_decoding=True)
         except NoScriptError:
-            return None
+            reply = None
         except (RedisError, OSError) as error:
+            self.is_sound = isinstance(error, OutOfMemoryError)
             raise StateUnavailableError(self._place, _problem(error)) from None
+        self.is_sound = True
         self._remaining(end)
         return reply
 

@@ -69,7 +69,7 @@ class Links:
             self._changed.notify()
 
     def drop(self, link: Link) -> None:
-        """Closes a link on which an answer may still come, and with it those that nobody uses: they may be no better."""
+        """Closes a link on which an answer may still come, and those that nobody uses: they may be no better."""
         with self._changed:
             dropped = [link, *self._idle]
             self._idle.clear()
@@ -104,7 +104,7 @@ class Links:
             raise StateUnavailableError(self._name, self._problem)
 
     def _wait(self, seconds: float) -> None:
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._thread = Thread(target=self._keep_open, name="durwan state", daemon=True)
             self._thread.start()
         self._waiting += 1

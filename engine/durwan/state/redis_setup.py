@@ -65,10 +65,14 @@ def check_address(address: Address, *, plain: bool) -> None:
     """Whether an address may be used.
 
     Raises:
-        StateSetupError: others could listen, and it was not said that they may.
+        StateSetupError: others could listen or ask, and it was not said that they may.
     """
-    if not (address.is_private or plain):
+    if plain or address.is_local:
+        return
+    if not address.is_private:
         raise StateSetupError(f"{address.place} is another machine and not spoken to by TLS: write `rediss://`")
+    if not address.has_password:
+        raise StateSetupError(f"{address.place} is another machine that asks for no password: give it a user")
 
 
 def _facts(link: Link, deadline: float) -> dict[str, str]:

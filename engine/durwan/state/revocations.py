@@ -1,13 +1,13 @@
-"""What is revoked, known in every process without asking: a view of the store's revocations that knows how old it is."""
+"""What is revoked, known in every process without asking: a view of the store that knows how old it is."""
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from threading import Lock, Thread
 from typing import Final, Self
 
+from durwan.errors import DurwanError
 from durwan.state.errors import StateUnavailableError
 from durwan.state.forking import start_anew_after_fork
 from durwan.state.store import Revocation, RevocationNews, StateStore
@@ -15,6 +15,7 @@ from durwan.state.store import Revocation, RevocationNews, StateStore
 _NAME: Final = "the view of revocations"
 _LOOK: Final = 0.2
 _STALE: Final = 1.0
+_TIDY: Final = 60.0
 Listener = Callable[[tuple[Revocation, ...]], None]
 
 
@@ -30,7 +31,7 @@ class RevocationView:
         clock: the present instant in milliseconds.
         look: how many seconds between two looks, at most.
         stale: how old, in seconds, an answer may be; more than `look`.
-        told: is told of all that was revoked, whoever did it, before anybody is answered by it: decision caches forget.
+        told: is told of all that was revoked, whoever did it, so that caches of decisions forget.
 
     Raises:
         ValueError: `stale` is not more than `look`.
@@ -54,13 +55,14 @@ class RevocationView:
         self._told = told
         self._closed = False
         self._revoked: dict[tuple[str, str], int] = {}
+        self._known: RevocationNews | None = None
+        self._tidied = time.monotonic()
         self.start_anew()
         start_anew_after_fork(self)
 
     def start_anew(self) -> None:
-        """As if it had never looked, but for what it knows: in a child process, where its thread is not."""
+        """As if it had not looked for long: in a child process, where its thread is not."""
         self._looking = Lock()
-        self._known: RevocationNews | None = None
         self._fresh_until = float("-inf")
         self._thread: Thread | None = None
 
@@ -117,7 +119,9 @@ class RevocationView:
                 self._known = news
                 if news.complete:
                     break
-            self._forget()
+            if asked >= self._tidied + _TIDY:
+                self._forget()
+                self._tidied = asked
             self._fresh_until = asked + self._stale
 
     def close(self) -> None:
@@ -149,7 +153,7 @@ class RevocationView:
             self._revoked.pop(name, None)
 
     def _begin(self) -> None:
-        if self._thread is None and not self._closed:
+        if not (self._closed or (self._thread is not None and self._thread.is_alive())):
             self._thread = Thread(target=self._follow, name="durwan revocations", daemon=True)
             self._thread.start()
 
@@ -157,8 +161,11 @@ class RevocationView:
         """The work of the thread."""
         while not self._closed:
             self._store.wait_for_news(self._look)
-            with contextlib.suppress(StateUnavailableError):
+            try:
                 self.look()
+            except DurwanError:
+                # Some stores do not wait when they cannot be asked.
+                time.sleep(self._look)
 
 
 __all__ = ["Listener", "RevocationView"]

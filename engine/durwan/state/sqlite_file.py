@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -66,7 +66,7 @@ class StateFile:
             self._connection = None
 
     @contextmanager
-    def step(self, *, writes: bool = True) -> Iterator[sqlite3.Connection]:
+    def step(self, *, writes: bool = True) -> Generator[sqlite3.Connection, None, None]:
         """One transaction, during which nobody else writes if this one does; undone if left with an exception.
 
         Raises:
@@ -162,7 +162,7 @@ class StateFile:
                 connection.close()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self) -> Generator[None, None, None]:
         try:
             yield
         except sqlite3.DatabaseError as error:
