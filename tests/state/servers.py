@@ -84,11 +84,18 @@ class Server:
         self.process.wait()
 
     def ask(self, *command: str) -> bytes:
-        """What it answers to a command without any client of ours."""
+        """What it answers to a command, without any client of ours."""
+        return self.ask_all(command)
+
+    def ask_all(self, *commands: tuple[str, ...]) -> bytes:
+        """What it answers to the last of several commands."""
+        answer = b""
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-            parts = b"".join(b"$%d\r\n%s\r\n" % (len(each.encode()), each.encode()) for each in command)
-            connection.sendall(b"*%d\r\n%s" % (len(command), parts))
-            return connection.recv(65_536)
+            for command in commands:
+                parts = b"".join(b"$%d\r\n%s\r\n" % (len(each.encode()), each.encode()) for each in command)
+                connection.sendall(b"*%d\r\n%s" % (len(command), parts))
+                answer = connection.recv(65_536)
+        return answer
 
     def state(self, clock: Callable[[], int], **settings: float) -> RedisState:
         """A store in it, whose clock is the given one; with more time than a gateway would give it, as tests share."""
