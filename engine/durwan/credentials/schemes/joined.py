@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.schemes import clock
+from durwan.credentials.schemes.encodings import to_base64
 from durwan.credentials.schemes.pieces import Sources, joiner
+from durwan.credentials.schemes.placing import placed
 from durwan.credentials.schemes.profile import FIELDS, Joined, PartName, Place, PlaceKind, Profile
 from durwan.credentials.schemes.regular import regular_parser
 from durwan.credentials.schemes.request_fields import (
@@ -24,7 +26,7 @@ from durwan.credentials.schemes.request_fields import (
     stop,
     without_last,
 )
-from durwan.credentials.schemes.scheme import Scheme, SignedParts
+from durwan.credentials.schemes.scheme import Scheme, SignedParts, Wish
 
 _Index = Mapping[bytes, bytes]
 # Where the parts are looked up: one mapping for each kind of place.
@@ -99,6 +101,25 @@ class JoinedScheme(Scheme):
             key_id.decode("ascii"), timestamp, window, nonce, signature, message, kind,
             self._passphrase_of(found), None, self._once(raw, nonce, kind, signature, message), self._rising(nonce),
         )  # fmt: skip
+
+    def _with_signature(self, request: RawRequest, wish: Wish, signature: bytes) -> RawRequest:
+        profile = self.profile
+        values: dict[PartName, bytes] = {
+            "key": wish.key_id.encode(),
+            "signature": self._forms.write(wish.key.algorithm, signature),
+        }
+        if profile.clock is not None:
+            values["timestamp"] = clock.written(profile.clock.unit, wish.timestamp).encode()
+        if profile.nonce.rule != "message":
+            values["nonce"] = wish.nonce.encode()
+        if wish.window is not None and profile.window is not None:
+            values["window"] = str(wish.window).encode()
+        if profile.passphrase is not None:
+            given, is_signed = wish.passphrase or b"", profile.passphrase == "hmac"  # noqa: S105 - a form, no secret
+            values["passphrase"] = to_base64(wish.key.sign(given)) if is_signed else given
+        if wish.signed_headers and "signed_headers" in profile.places:
+            values["signed_headers"] = ";".join(sorted(wish.signed_headers)).encode()
+        return placed(request, profile, values)
 
     def _find(self, raw: RawRequest, query: bytes) -> _Found:
         headers = header_index(raw.headers, self._headers_wanted)

@@ -103,12 +103,11 @@ class Ed25519Key:
         SignaturesNotInstalledError: the extra is missing.
     """
 
-    algorithm: Final[Algorithm] = "ed25519"
-
     def __init__(self, public: bytes) -> None:
         fault = fault_of(public)
         if fault is not None:
             raise WeakKeyError(f"this Ed25519 key cannot be trusted: {fault}")
+        self.algorithm: Algorithm = "ed25519"
         self._library = _library()
         self._key = self._library.ed25519.Ed25519PublicKey.from_public_bytes(public)
 
@@ -163,13 +162,12 @@ class EcdsaKey:
         SignaturesNotInstalledError: the extra is missing.
     """
 
-    algorithm: Final[Algorithm] = "ecdsa-p256-sha256"
-
     def __init__(self, pem: bytes) -> None:
         library = _library()
         key = _public_key(pem)
         if not isinstance(key, library.ec.EllipticCurvePublicKey) or not isinstance(key.curve, library.ec.SECP256R1):
             raise WeakKeyError("it is no public key of the curve P-256")
+        self.algorithm: Algorithm = "ecdsa-p256-sha256"
         self._key: Any = key
         self._library = library
 

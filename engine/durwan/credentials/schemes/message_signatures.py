@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from durwan.credentials.raw_request import RawRequest
-from durwan.credentials.schemes.encodings import base64_of
+from durwan.credentials.schemes.encodings import base64_of, to_base64
 from durwan.credentials.schemes.profile import Components, Profile
 from durwan.credentials.schemes.request_fields import (
     check_method,
@@ -23,7 +24,7 @@ from durwan.credentials.schemes.request_fields import (
     parameters_of,
     stop,
 )
-from durwan.credentials.schemes.scheme import Scheme, SignedParts
+from durwan.credentials.schemes.scheme import Scheme, SignedParts, Wish
 from durwan.credentials.schemes.signature_forms import SignatureKind
 
 _STRING: Final = rb'"((?:[ !#-\[\]-~]|\\["\\])*)"'
@@ -79,6 +80,21 @@ class MessageSignatureScheme(Scheme):
             expires=int(parameters[b"expires"]) * 1_000_000 if b"expires" in parameters else None,
             once=self._once(raw, self._checked_nonce(nonce), kind, signature, message),
         )
+
+    def _with_signature(self, request: RawRequest, wish: Wish, signature: bytes) -> RawRequest:
+        """Covers what it has to, and the digest of a body in any case."""
+        names = set(self._components.required)
+        names |= {"content-digest"} if request.body else set()
+        covered = sorted(names if b"?" in request.target else names - {"@query"})
+        digest = b"sha-256=:" + to_base64(hashlib.sha256(request.body).digest()) + b":"
+        listed = " ".join(f'"{name}"' for name in covered)
+        written = f'({listed});created={wish.timestamp // 1000};keyid="{wish.key_id}";nonce="{wish.nonce}"'.encode()
+        added = [
+            (b"Signature-Input", b"sig1=" + written),
+            (b"Signature", b"sig1=:" + to_base64(signature) + b":"),
+            *([(b"Content-Digest", digest)] if request.body else []),
+        ]
+        return replace(request, headers=(*request.headers, *added))
 
     def _kind(self, signature: bytes, algorithm: bytes | None) -> SignatureKind:
         """What the signature can be of; where it names its algorithm, that has to be one of them."""

@@ -7,6 +7,7 @@ second takes as long, and refuses in the same words, whether the key is unknown 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal, refuse
 from durwan.credentials.schemes import clock
 from durwan.credentials.schemes.encodings import base64_of
-from durwan.credentials.schemes.keys import HmacKey, VerifyingKey, WeakKeyError
-from durwan.credentials.schemes.profile import Algorithm, Profile
+from durwan.credentials.schemes.keys import HmacKey, SigningKey, VerifyingKey, WeakKeyError
+from durwan.credentials.schemes.profile import SIGNATURE_BYTES, Algorithm, Profile
 from durwan.credentials.schemes.request_fields import Refused
 from durwan.credentials.schemes.signature_forms import SignatureForms, SignatureKind
+from durwan.errors import DurwanError
 
 
 @dataclass(slots=True)
@@ -74,6 +76,26 @@ class Credential(Protocol):
     def passphrase(self) -> bytes | None:
         """The passphrase that belongs to the key; None where it has none, and then a scheme with one refuses."""
         ...
+
+
+class UnsignableError(DurwanError):
+    """A request that cannot be signed in a scheme."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client wants a request to be signed with; see `Scheme.sign`."""
+
+    key_id: str
+    key: SigningKey
+    timestamp: int
+    nonce: str
+    window: int | None
+    passphrase: bytes | None
+    signed_headers: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "<Wish>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +191,48 @@ class Scheme(ABC):
             return compare_digest(given, expected or _NOBODYS_PASSPHRASE) & bool(expected)
         code = key.sign(expected or _NOBODYS_PASSPHRASE) if isinstance(key, HmacKey) else b""
         return compare_digest(base64_of(given) or b"", code) & bool(expected) & bool(code)
+
+    def sign(  # noqa: PLR0913 - what a client may want to choose
+        self,
+        request: RawRequest,
+        key_id: str,
+        key: SigningKey,
+        *,
+        timestamp: int | None = None,
+        nonce: str | None = None,
+        window: int | None = None,
+        passphrase: bytes | None = None,
+        signed_headers: Sequence[str] = (),
+    ) -> RawRequest:
+        """The request with its signature: for clients and tests.
+
+        Args:
+            request: without anything of the scheme.
+            key_id: by which the server knows the key.
+            key: the secret or private key, for one of the scheme's algorithms.
+            timestamp: in milliseconds since the epoch; by default, when the request was made (`received`).
+            nonce: by default 22 random characters, or for a rising one the microseconds of the timestamp.
+            window: how old the request may become, in milliseconds, where the scheme lets the client say so.
+            passphrase: that of the key, where the scheme has one.
+            signed_headers: which headers are signed besides, where the scheme leaves it to the client.
+
+        Raises:
+            UnsignableError: the request cannot be signed in this scheme; the text says why.
+        """
+        if key.algorithm not in self.profile.algorithms:
+            raise UnsignableError(f"the scheme {self.name} has no {key.algorithm}")
+        at = request.received if timestamp is None else timestamp
+        usual = str(at * 1_000) if self.profile.nonce.rule == "rising" else secrets.token_urlsafe(16)
+        wish = Wish(key_id, key, at, nonce or usual, window, passphrase, tuple(signed_headers))
+        # What is signed is read from the request with a signature of zeros in the place of the right one.
+        size = SIGNATURE_BYTES[key.algorithm][0]
+        parts = self.parts(self._with_signature(request, wish, bytes(size)))
+        if isinstance(parts, Refusal):
+            raise UnsignableError(f"the request cannot be signed: {parts.reason}")
+        return self._with_signature(request, wish, key.sign(parts.message))
+
+    @abstractmethod
+    def _with_signature(self, request: RawRequest, wish: Wish, signature: bytes) -> RawRequest: ...
 
     def forget_at(self, parts: SignedParts) -> int | None:
         """The instant from which `parts.once` need not be remembered, since the request would be too old.
