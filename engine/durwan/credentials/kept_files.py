@@ -72,7 +72,7 @@ def write_whole(path: Path, content: bytes, mode: int) -> None:
     """
     # Through a symbolic link, to where it leads.
     path = Path(os.path.realpath(path))
-    # One name for all writers, of whom there is one at a time: what a writer that was killed leaves, the next one takes.
+    # One name for all writers, of whom there is one at a time: what a killed one leaves, the next one clears away.
     temporary = path.with_name(f".{path.name}.new")
     try:
         with suppress(FileNotFoundError):

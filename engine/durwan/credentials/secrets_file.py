@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from durwan.credentials.credential import KINDS, Kind
 from durwan.credentials.kept_files import KeptFileError, read_guarded, write_whole
@@ -122,7 +122,7 @@ def _material(plain: Any) -> StoredMaterial:
 def _text_or_none(value: object) -> str | None:
     if value is not None and type(value) is not str:
         raise ValueError("a field of another type")
-    return cast("str | None", value)
+    return value
 
 
 def _time_or_none(value: object) -> None:
