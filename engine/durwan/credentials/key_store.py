@@ -42,8 +42,8 @@ class _Contents:
 
     kept: Mapping[str, StoredKey]
     credentials: Mapping[str, Credential]
-    # The key, and until when, by the keyed hash of a token.
-    tokens: Mapping[str, tuple[Credential, int | None]]
+    # The id of a key, and until when, by the keyed hash of a token.
+    tokens: Mapping[str, tuple[str, int | None]]
     seals: Seals
 
 
@@ -82,6 +82,7 @@ class KeyStore:
         # What was revoked by a call, in this process; it stays so whatever the file says.
         self._revoked: set[str] = set()
         self._reading = RLock()
+        self._found_key: SealingKey | None = None
         self._problem = ""
         self._seen = _marks(self._path)
         self._contents = self._read()
@@ -112,7 +113,7 @@ class KeyStore:
         found = contents.tokens.get(contents.seals.token_hash(token))
         if found is None or (found[1] is not None and self._clock() >= found[1]):
             return self._stranger
-        return contents.credentials[found[0].key_id]
+        return contents.credentials[found[0]]
 
     def revoke(self, key_id: str) -> None:
         """From now on, and for as long as this process lives, the key is revoked; listeners are told before it returns.
@@ -171,7 +172,8 @@ class KeyStore:
             self._proved = began
 
     def _read_again(self, marks: tuple[int, ...]) -> None:
-        before, found = self._contents, self._read()
+        before = self._contents
+        found = self._read(before)
         # What the file was replaced by since it was looked at is read the next time.
         self._contents, self._seen = found, marks
         self._proved = self._monotonic()
@@ -183,14 +185,12 @@ class KeyStore:
         if changed:
             self._listeners.tell(changed)
 
-    def _read(self) -> _Contents:
+    def _read(self, before: _Contents | None = None) -> _Contents:
         secrets = read_secrets(self._path)
-        seals = Seals(self._find_sealing_key, secrets.sealed_with)
-        credentials = {
-            key_id: credential_of(key_id, kept, seals, self._fillers) for key_id, kept in secrets.keys.items()
-        }
+        seals = Seals(lambda: self._sealing_key(secrets.sealed_with), secrets.sealed_with)
+        credentials = {key_id: self._prepared(key_id, kept, seals, before) for key_id, kept in secrets.keys.items()}
         tokens = {
-            each.value: (credentials[key_id], each.until)
+            each.value: (key_id, each.until)
             for key_id, kept in secrets.keys.items()
             for each in kept.materials
             if each.kind == "token"
@@ -199,6 +199,19 @@ class KeyStore:
             # Whether it is the right one has to show now, not at the first request.
             _ = seals.key
         return self._with_revoked(_Contents(secrets.keys, credentials, tokens, seals))
+
+    def _prepared(self, key_id: str, kept: StoredKey, seals: Seals, before: _Contents | None) -> Credential:
+        """What was prepared before is good as long as nothing of it changed; unsealing and checking take their time."""
+        if before is not None and before.kept.get(key_id) == kept:
+            return before.credentials[key_id]
+        return credential_of(key_id, kept, seals, self._fillers)
+
+    def _sealing_key(self, expected: str | None) -> SealingKey:
+        """It is asked for once, since that may run a command; and again where the file was sealed with another one."""
+        found = self._found_key
+        if found is None or (expected is not None and found.fingerprint != expected):
+            found = self._found_key = self._find_sealing_key()
+        return found
 
     def _with_revoked(self, contents: _Contents) -> _Contents:
         known: Collection[str] = self._revoked & contents.credentials.keys()
