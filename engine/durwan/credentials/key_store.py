@@ -115,6 +115,11 @@ class KeyStore:
             return self._stranger
         return contents.credentials[found[0]]
 
+    def is_good(self, key_id: str) -> bool:
+        """Whether there is such a key, as far as is known, and it is not revoked."""
+        found = self._contents.credentials.get(key_id)
+        return found is not None and not found.revoked
+
     def revoke(self, key_id: str) -> None:
         """From now on, and for as long as this process lives, the key is revoked; listeners are told before it returns.
 
