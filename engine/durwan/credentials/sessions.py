@@ -57,7 +57,7 @@ class SessionRecords(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionLimits:
+class SessionSettings:
     """What is the same for all sessions. Times are in milliseconds.
 
     Attributes:
@@ -65,12 +65,31 @@ class SessionLimits:
         touch_every: how often at most it is written down that a session is active.
         longest_idle: after which time without anything allowed it is forgotten, whatever the policies say.
         longest_life: after which time it is forgotten in any case.
+        environment: what the gateway is for, such as `production`; it shows in the form of identifiers.
     """
 
     most: int = 16
     touch_every: int = 5_000
     longest_idle: int = 24 * _HOUR
     longest_life: int = 30 * 24 * _HOUR
+    environment: str | None = None
+
+
+_SETTINGS: Final = SessionSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request comes from: its address, and the connection that it came on; None for what is not known.
+
+    A session is bound to what is not None of the place that it was opened at or given.
+    """
+
+    address: str | None = None
+    connection: str | None = None
+
+
+_ANYWHERE: Final = Place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +115,7 @@ class Sessions:
         hashing: the keyed hash under which identifiers are kept, the same at every gateway:
             `SealingKey.keyed_hash("sessions")`; for a store in memory `KeyedHash.for_this_process()`.
         clock: milliseconds since the epoch.
-        limits: what is the same for all sessions.
+        settings: what is the same for all sessions.
     """
 
     def __init__(
@@ -104,12 +123,12 @@ class Sessions:
         records: SessionRecords,
         hashing: KeyedHash,
         clock: Callable[[], int],
-        limits: SessionLimits = SessionLimits(),  # noqa: B008 - immutable
+        settings: SessionSettings = _SETTINGS,
     ) -> None:
         self._records = records
         self._hashing = hashing
         self._clock = clock
-        self._limits = limits
+        self._settings = settings
         self._keys: KeyStore | None = None
 
     def open(
@@ -117,9 +136,7 @@ class Sessions:
         holder: Holder,
         kind: str,
         *,
-        environment: str | None = None,
-        address: str | None = None,
-        connection: str | None = None,
+        bound_to: Place = _ANYWHERE,
         mfa_methods: Collection[str] = (),
         attributes: Mapping[str, object] = _NOTHING,
     ) -> Opened:
@@ -128,9 +145,7 @@ class Sessions:
         Args:
             holder: who that is.
             kind: what kind of session it is, in the words of the policies.
-            environment: of the key, for the form of the identifier.
-            address: the only address that it can be used from; None for any.
-            connection: the only connection that it can be used on; None for any.
+            bound_to: the only place that it can be used from.
             mfa_methods: the second factors that were shown just now.
             attributes: what else policies may read, as plain data.
 
@@ -139,13 +154,13 @@ class Sessions:
             StateUnavailableError: it cannot be remembered, and is not open.
         """
         now = self._clock()
-        identifier = _new_identifier(environment)
+        identifier = self._new_identifier()
         session = Session(
             id=self._hash(identifier), holder=holder, kind=kind, started=now, last_seen=now,
             mfa_at=now if mfa_methods else None, mfa_methods=tuple(sorted(mfa_methods)),
-            address=None if address is None else _packed(address), connection=connection, attributes=dict(attributes),
+            address=_packed(bound_to.address), connection=bound_to.connection, attributes=dict(attributes),
         )  # fmt: skip
-        ended = self._records.put(self._record(session), cap=self._limits.most, now=now)
+        ended = self._records.put(self._record(session), cap=self._settings.most, now=now)
         return Opened(identifier, session, ended)
 
     def find(
@@ -160,9 +175,8 @@ class Sessions:
 
         Args:
             identifier: as it came.
+            place: where it came from.
             holder: who sent the request, where something else than the session says so; None where nothing does.
-            address: where it came from.
-            connection: on which connection.
 
         Raises:
             StateUnavailableError: nobody can tell; the request must be refused.
@@ -178,7 +192,7 @@ class Sessions:
             found = session_from(session_id, record.value)
         except SessionRecordError:
             return refuse("session_invalid")
-        return self._refusal(found, now) or _mismatch(found, holder, address, connection) or found
+        return self._refusal(found, now) or _mismatch(found, place, holder) or found
 
     def settle(self, session: Session, decision: Decision) -> None:
         """What a decision means for the session that it was about: activity if allowed, its end if it asks for a login.
@@ -191,7 +205,7 @@ class Sessions:
         elif decision.allowed:
             self._touch(session)
 
-    def elevate(self, identifier: str, mfa_methods: Collection[str]) -> Opened | Refusal:
+    def elevate(self, identifier: str, mfa_methods: Collection[str], place: Place = _ANYWHERE) -> Opened | Refusal:
         """Has a session go on with second factors that were shown just now, under a new identifier.
 
         The old identifier is worth nothing from then on: whoever knew it before did not show the second factor. Only
@@ -200,18 +214,18 @@ class Sessions:
         Raises:
             StateUnavailableError: it cannot be written down; the session stays as it was, or is over.
         """
-        found = self.find(identifier)
+        found = self.find(identifier, place)
         if isinstance(found, Refusal):
             return found
         now = self._clock()
-        fresh = _new_identifier("production" if identifier.startswith("dws_live_") else None)
+        fresh = self._new_identifier()
         session = replace(found, id=self._hash(fresh), mfa_at=now, mfa_methods=tuple(sorted(mfa_methods)))
         # The old one makes room first, so that it is not another session that the cap ends. Whoever ended it meanwhile
         # meant the session, which then must not go on.
         if not self._records.update(self._record(found), now=now):
             return refuse("session_invalid")
         self._records.delete(_KIND, found.id)
-        ended = self._records.put(self._record(session), cap=self._limits.most, now=now)
+        ended = self._records.put(self._record(session), cap=self._settings.most, now=now)
         return Opened(fresh, session, ended)
 
     def end(self, identifier: str) -> None:
@@ -244,7 +258,7 @@ class Sessions:
         return tuple(session_from(record.id, record.value) for record in records)
 
     def follow(self, keys: KeyStore) -> None:
-        """From now on, ends the sessions of keys that are revoked or gone, before the call that revokes them returns."""
+        """From now on, ends the sessions of keys that are revoked or gone, before the revoking call returns."""
         self._keys = keys
         keys.listen(self._keys_changed)
 
@@ -257,50 +271,46 @@ class Sessions:
 
     def _touch(self, session: Session) -> None:
         now = self._clock()
-        if now - session.last_seen >= self._limits.touch_every:
+        if now - session.last_seen >= self._settings.touch_every:
             self._records.update(self._record(replace(session, last_seen=now)), now=now)
 
     def _record(self, session: Session) -> Record:
-        limits = self._limits
-        expires = min(session.started + limits.longest_life, session.last_seen + limits.longest_idle)
+        settings = self._settings
+        expires = min(session.started + settings.longest_life, session.last_seen + settings.longest_idle)
         return Record(
             kind=_KIND, id=session.id, owner=session.holder.owner, value=session.as_bytes(), expires=expires
         )  # fmt: skip
 
     def _refusal(self, session: Session, now: int) -> Refusal | None:
-        limits = self._limits
-        over = now - session.started >= limits.longest_life or now - session.last_seen >= limits.longest_idle
+        settings = self._settings
+        over = now - session.started >= settings.longest_life or now - session.last_seen >= settings.longest_idle
         return refuse("session_expired") if over else None
+
+    def _new_identifier(self) -> Secret:
+        return Secret(new_secret_text("dws", self._settings.environment).encode())
 
     def _hash(self, identifier: Secret) -> str:
         return self._hashing.of(identifier.reveal())
 
 
-def _new_identifier(environment: str | None) -> Secret:
-    return Secret(new_secret_text("dws", environment).encode())
-
-
-def _mismatch(found: Session, holder: Holder | None, address: str | None, connection: str | None) -> Refusal | None:
+def _mismatch(found: Session, place: Place, holder: Holder | None) -> Refusal | None:
     """Whether somebody else, or somebody elsewhere, brings the identifier."""
-    packed = None if address is None else _packed_or_none(address)
+    packed = None if place.address is None else parse_address(place.address)
     wrong = (
         (holder is not None and holder != found.holder)
-        or (found.address is not None and packed != found.address)
-        or (found.connection is not None and connection != found.connection)
+        or (found.address is not None and (packed is None or packed.hex() != found.address))
+        or (found.connection is not None and place.connection != found.connection)
     )
     return refuse("session_mismatch") if wrong else None
 
 
-def _packed(address: str) -> str:
-    found = _packed_or_none(address)
-    if found is None:
-        raise ValueError("a session is bound to something that is no address")
-    return found
-
-
-def _packed_or_none(address: str) -> str | None:
+def _packed(address: str | None) -> str | None:
+    if address is None:
+        return None
     found = parse_address(address)
-    return None if found is None else found.hex()
+    if found is None:
+        raise ValueError("a session is to be bound to an address, and this is none")
+    return found.hex()
 
 
-__all__ = ["Opened", "SessionLimits", "SessionRecords", "Sessions"]
+__all__ = ["Opened", "Place", "SessionSettings", "SessionRecords", "Sessions"]
