@@ -6,7 +6,7 @@ import importlib
 import os
 import stat
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def _read(path: Path, most_bytes: int, what: str, *, forbidden: int, advice: str
 def write_whole(path: Path, content: bytes, mode: int) -> None:
     """Writes a file so that there is the old content or the new one, whoever reads and whenever power fails.
 
-    Whoever calls it holds the lock of the file: see `alone`. A file that is there keeps its mode; a new one gets
+    Whoever calls it is alone with the file: see `alone`. A file that is there keeps its mode; a new one gets
     `mode`, as far as the process's umask leaves it. It returns when the content is on disk.
 
     Raises:
@@ -99,18 +99,26 @@ def _sync_directory(path: Path) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Generator[None]:
-    """No other process changes the file meanwhile; it waits for one that does. Killing it gives the lock back.
+def alone(*paths: Path) -> Generator[None]:
+    """No other process changes these files meanwhile; it waits for one that does. Killing it gives the locks back.
+
+    What is locked is the directories that the files are in, so that no files of locks are left lying there.
 
     Raises:
-        KeptFileError: there can be no lock beside the file.
+        KeptFileError: a directory cannot be opened.
     """
-    lock = Path(os.path.realpath(path))
-    lock = lock.with_name(f".{lock.name}.lock")
+    with ExitStack() as locks:
+        for directory in sorted({Path(os.path.realpath(path)).parent for path in paths}):
+            locks.enter_context(_locked(directory))
+        yield
+
+
+@contextmanager
+def _locked(directory: Path) -> Generator[None]:
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        descriptor = os.open(directory, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError as error:
-        raise KeptFileError(f"{lock}, the lock of {path.name}, cannot be made: {error.strerror}") from None
+        raise KeptFileError(f"the directory {directory} cannot be used: {error.strerror}") from None
     try:
         with suppress(ImportError):  # pragma: no branch - of Windows alone
             locks: Any = importlib.import_module("fcntl")

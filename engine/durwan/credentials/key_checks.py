@@ -70,12 +70,12 @@ def _is_der(secret: bytes) -> bool:
 
 
 def _is_sequence(content: bytes) -> bool:
-    if content[:1] != b"\x30" or len(content) < 4:
+    """Whether it begins as the DER of a key does, a sequence of a number or of another one, and is as long as that."""
+    if content[:1] != b"\x30" or len(content) < 8:
         return False
-    if content[1] < 0x80:
-        return content[1] == len(content) - 2
-    count = content[1] & 0x7F
-    return count in (1, 2) and int.from_bytes(content[2 : 2 + count], "big") == len(content) - 2 - count
+    count = content[1] & 0x7F if content[1] >= 0x80 else 0
+    length = int.from_bytes(content[2 : 2 + count], "big") if count else content[1]
+    return count <= 2 and length == len(content) - 2 - count and content[2 + count] in (0x02, 0x30)
 
 
 def _is_jwk(secret: bytes) -> bool:

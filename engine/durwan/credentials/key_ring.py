@@ -8,7 +8,7 @@ lets anyone do anything. Doing the same again finishes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -145,9 +145,7 @@ class KeyRing:
     @contextmanager
     def _changing(self) -> Generator[_Change]:
         """Both files, locked and read; written in the end if all went well."""
-        with ExitStack() as locks:
-            for path in sorted({self._secrets_path, self._keys_path}):
-                locks.enter_context(alone(path))
+        with alone(self._secrets_path, self._keys_path):
             keys, secrets = self.read()
             seals = Seals(self._find_sealing_key, secrets.sealed_with)
             change = _Change(keys, secrets, seals, self._clock())

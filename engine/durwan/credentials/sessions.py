@@ -163,14 +163,7 @@ class Sessions:
         ended = self._records.put(self._record(session), cap=self._settings.most, now=now)
         return Opened(identifier, session, ended)
 
-    def find(
-        self,
-        identifier: str,
-        *,
-        holder: Holder | None = None,
-        address: str | None = None,
-        connection: str | None = None,
-    ) -> Session | Refusal:
+    def find(self, identifier: str, place: Place = _ANYWHERE, holder: Holder | None = None) -> Session | Refusal:
         """The session of an identifier that came with a request, or why there is none. It is not activity yet.
 
         Args:
@@ -313,4 +306,4 @@ def _packed(address: str | None) -> str | None:
     return found.hex()
 
 
-__all__ = ["Opened", "Place", "SessionSettings", "SessionRecords", "Sessions"]
+__all__ = ["Opened", "Place", "SessionRecords", "SessionSettings", "Sessions"]
