@@ -1,6 +1,6 @@
 """Key files changed by a program so that people see in a review what changed, and nothing else did.
 
-In YAML, a field is replaced where it stands or added after the key's id, and a key is added at the end; comments and
+In YAML, a field is replaced where it stands or added below `created`, and a key is added at the end; comments and
 layout stay. JSON is written anew in one layout. Whatever came of it is read again, and must be what was meant.
 """
 
@@ -153,8 +153,9 @@ def _with_field(document: Document, place: int, name: str, value: object) -> str
     if name in fields:
         span = document.span(("keys", place, name))
         return f"{text[: span.start]}{_value(value)}{text[span.end :]}"
-    begin = document.key_span(("keys", place, "id")).start
-    end = document.span(("keys", place, "id")).end
+    after = "created" if "created" in fields else "id"
+    begin = document.key_span(("keys", place, after)).start
+    end = document.span(("keys", place, after)).end
     if text[document.span(("keys", place)).start] == "{":
         return f"{text[:end]}, {name}: {_value(value)}{text[end:]}"
     column = begin - (text.rfind("\n", 0, begin) + 1)

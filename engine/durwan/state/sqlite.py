@@ -203,7 +203,7 @@ def _key(kind: str, *parts: str) -> bytes:
     return bytes.fromhex(identity(kind, *parts))
 
 
-def _setting(connection: sqlite3.Connection, name: str) -> Any:  # noqa: ANN401 - a column without a type
+def _setting(connection: sqlite3.Connection, name: str) -> Any:
     return connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()[0]
 
 

@@ -14,7 +14,7 @@ from durwan.credentials.key_hygiene import ScopeRoles, roles_by_name
 from durwan.credentials.key_ring import KeyRing, Venue
 from durwan.credentials.key_rules import KeyRules
 from durwan.credentials.sealing import SealingKey
-from durwan.credentials.sealing_sources import sealing_key
+from durwan.credentials.sealing_sources import COMMAND_VARIABLE, FILE_VARIABLE, VARIABLE, sealing_key
 from durwan.diagnostics.terminal import visible
 from durwan.model.values import parse_duration, parse_instant
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 KEYS_VARIABLE: Final = "DURWAN_KEYS"
 SECRETS_VARIABLE: Final = "DURWAN_SECRETS"
+SEALING_VARIABLES: Final = (VARIABLE, FILE_VARIABLE, COMMAND_VARIABLE)
 _KEYS: Final = "keys.yaml"
 _SECRETS: Final = "keys.secrets"
 
@@ -180,6 +181,6 @@ def write_refused(output: Output, refused: KeyRefusedError) -> int:
 
 
 __all__ = [
-    "KEYS_VARIABLE", "SECRETS_VARIABLE", "add_demands", "add_files", "duration_of", "instant_of", "keys_path",
-    "policies_of", "ring_alone", "ring_of", "sealing_of", "secrets_path", "venue_of", "write_refused",
+    "KEYS_VARIABLE", "SEALING_VARIABLES", "SECRETS_VARIABLE", "add_demands", "add_files", "duration_of",
+    "instant_of", "keys_path", "policies_of", "ring_alone", "ring_of", "sealing_of", "secrets_path", "venue_of", "write_refused",
 ]  # fmt: skip
