@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import cast
 
-from durwan.credentials.key_hygiene import KeyFinding, ScopeRoles
+from durwan.credentials.key_hygiene import KeyFinding, ScopeRoles, Severity
 from durwan.credentials.key_material import Seals, credential_of
 from durwan.credentials.secret import Secret
 from durwan.credentials.secrets_file import StoredKey, StoredSecrets
@@ -42,9 +43,7 @@ def upkeep_findings(
     known = {key_id for key_id, _ in keys}.union(elsewhere)
     for key_id in secrets.keys:
         if key_id not in known:
-            words = (
-                "something verifies it, and no key file knows it: `durwan keys new` was not finished, or it was deleted"
-            )
+            words = "no key file knows it, and something verifies it: it was deleted, or never finished"
             found.append(KeyFinding(key_id, "unknown_key", words, "medium"))
     return found
 
@@ -67,7 +66,7 @@ def _of_key(
         words = f"said to be rotated {format_instant(rotated)}, and its secret is older, of {format_instant(since)}"
         yield KeyFinding(key_id, "older_than_said", words, "high")
     if len(good) > 1 and good[1].until is not None:
-        severity = "medium" if good[1].until - now > LONGEST_OVERLAP else "low"
+        severity: Severity = "medium" if good[1].until - now > LONGEST_OVERLAP else "low"
         words = f"its old secret works until {format_instant(good[1].until)}"
         yield KeyFinding(key_id, "rotation_overlaps", words, severity)
     yield from _redundant(key_id, record, roles)
@@ -76,7 +75,8 @@ def _of_key(
 def _redundant(key_id: str, record: Mapping[str, object], roles: ScopeRoles) -> Iterator[KeyFinding]:
     """Scopes that another one includes: who reads the key takes it for less powerful than it is."""
     given = record.get("scopes")
-    scopes = [each for each in given if isinstance(each, str)] if isinstance(given, (list, tuple)) else []
+    members = cast("list[object]", given) if isinstance(given, (list, tuple)) else []
+    scopes = [each for each in members if isinstance(each, str)]
     for scope in scopes:
         others = [each for each in scopes if each != scope and scope in roles.held([each])]
         if others:

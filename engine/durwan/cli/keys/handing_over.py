@@ -60,7 +60,7 @@ def made(arguments: argparse.Namespace, kind: Kind | None, environment: object) 
     wanted: Kind = "token" if kind == "token" else "hmac"
     secret = _drawn(arguments.secret_form, str(environment) if environment is not None else None)
     passphrase = Secret(secrets.token_urlsafe(24).encode()) if arguments.passphrase else None
-    unseen = {wanted if wanted == "token" else "secret": secret}
+    unseen: dict[str, Secret] = {"token" if wanted == "token" else "secret": secret}
     if passphrase is not None:
         unseen["passphrase"] = passphrase
     return Made(Given(kind=wanted, secret=secret, passphrase=passphrase), unseen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from durwan.cli.exits import GOOD
 from durwan.cli.keys import options
@@ -75,7 +75,8 @@ def _row(key_id: str, record: Mapping[str, object] | None, kept: StoredKey, now:
 
 
 def _listed(value: object) -> str:
-    return " ".join(str(each) for each in value) if isinstance(value, (list, tuple)) else ""
+    members = cast("list[object]", value) if isinstance(value, (list, tuple)) else []
+    return " ".join(str(each) for each in members)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

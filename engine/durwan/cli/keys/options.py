@@ -182,5 +182,6 @@ def write_refused(output: Output, refused: KeyRefusedError) -> int:
 
 __all__ = [
     "KEYS_VARIABLE", "SEALING_VARIABLES", "SECRETS_VARIABLE", "add_demands", "add_files", "duration_of",
-    "instant_of", "keys_path", "policies_of", "ring_alone", "ring_of", "sealing_of", "secrets_path", "venue_of", "write_refused",
+    "instant_of", "keys_path", "policies_of", "ring_alone", "ring_of", "sealing_of", "secrets_path", "venue_of",
+    "write_refused",
 ]  # fmt: skip
