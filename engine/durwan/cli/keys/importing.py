@@ -135,8 +135,8 @@ def _key(record: dict[str, Any]) -> NewKey:
     apart = _MATERIAL | _SECRET | {"scheme"}
     attributes = {name: value for name, value in record.items() if name not in apart}
     # Whether a key is revoked is never left open.
-    return NewKey(attributes={"revoked": False, **attributes} if key_id else attributes, given=given,
-                  scheme=record.get("scheme"))  # fmt: skip
+    attributes.setdefault("revoked", False)
+    return NewKey(attributes=attributes, given=given, scheme=record.get("scheme"))
 
 
 def _given(name: str, record: dict[str, Any]) -> Given:

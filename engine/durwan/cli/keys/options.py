@@ -126,9 +126,9 @@ def policies_of(arguments: argparse.Namespace) -> Compilation | None:
 
 
 def _set_around(keys: Path) -> Path | None:
-    """The policy set that a key file is a part of: the directory above its own, if there are policies in it."""
-    above = Path(os.path.abspath(keys)).parent.parent  # noqa: PTH100 - symbolic links are not to be followed
-    return above if any(above.glob("*.policy")) else None
+    """The policy set that a key file is a part of: the directory above its own, `keys`, if there are policies in it."""
+    folder = Path(os.path.abspath(keys)).parent  # noqa: PTH100 - symbolic links are not to be followed
+    return folder.parent if folder.name == "keys" and any(folder.parent.glob("*.policy")) else None
 
 
 def _demands(arguments: argparse.Namespace) -> KeyDemands:
