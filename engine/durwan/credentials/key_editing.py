@@ -39,7 +39,10 @@ class KeyFile:
         self.path = path
         self._is_json = path.suffix == ".json"
         self._text = read_whole(path, _MOST_BYTES, "the key file").decode() if path.exists() else ""
-        self._keys = self._read(self._text)
+        keys = self._parsed(self._text)
+        if keys is None:
+            raise KeptFileError(f"the key file {path} has mistakes: policy-check shows them")
+        self._keys = keys
         self._places = _places(self._keys)
         self._before = self._text
 
@@ -88,22 +91,24 @@ class KeyFile:
 
     def _change(self, keys: list[dict[str, Any]], as_yaml: str) -> None:
         text = _as_json(keys) if self._is_json else as_yaml
-        if self._read(text) != keys:
+        if self._parsed(text) != keys:
             advice = "write it in the layout of one field a line, or as JSON"
             raise KeptFileError(f"the key file {self.path} cannot be changed without spoiling its layout: {advice}")
         self._text, self._keys = text, keys
         self._places = _places(keys)
 
-    def _read(self, text: str) -> list[dict[str, Any]]:
+    def _parsed(self, text: str) -> list[dict[str, Any]] | None:
+        """The keys in a text; None where it has mistakes."""
         if not text.strip():
             return []
         read = read_json if self._is_json else read_yaml
         document, found = read(str(self.path), text.encode(), most_bytes=_MOST_BYTES)
-        fields = None if document is None else document.mapping
-        keys = None if fields is None else fields.get("keys")
-        if found or not isinstance(keys, list) or not _have_ids(cast("list[object]", keys)):
-            raise KeptFileError(f"the key file {self.path} has mistakes: policy-check shows them")
-        return cast("list[dict[str, Any]]", keys)
+        if document is None or found:
+            return None
+        # A YAML file of comments alone.
+        keys = [] if document.mapping is None and document.data is None else (document.mapping or {}).get("keys")
+        good = isinstance(keys, list) and _have_ids(cast("list[object]", keys))
+        return cast("list[dict[str, Any]]", keys) if good else None
 
     def _document(self) -> Document | None:
         return read_yaml(str(self.path), self._text.encode(), most_bytes=_MOST_BYTES)[0] if self._text.strip() else None
@@ -126,10 +131,10 @@ def _as_json(keys: Sequence[Mapping[str, object]]) -> str:
 
 
 def _with_keys(text: str, document: Document | None, records: Sequence[Mapping[str, object]]) -> str:
-    if document is None:
+    if document is None or document.mapping is None:
         return f"{text}keys:\n{_items(records, '  ', '')}"
     span = document.span(("keys",))
-    if not (document.mapping or {})["keys"]:
+    if not document.mapping["keys"]:
         return f"{text[: span.start].rstrip(' ')}\n{_items(records, '  ', '')}{text[span.end :].lstrip()}"
     first = document.span(("keys", 0)).start
     line = text[text.rfind("\n", 0, first) + 1 : first]

@@ -36,9 +36,9 @@ def test_a_secret_leaves_no_process() -> None:
     with pytest.raises(TypeError, match="pickled"):
         pickle.dumps(secret)
     with pytest.raises(AttributeError):
-        secret._value = b""  # pyright: ignore[reportPrivateUsage]
+        secret._value = b""  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nobody can
     with pytest.raises(AttributeError):
-        del secret._value  # pyright: ignore[reportPrivateUsage]
+        del secret._value  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nobody can
     with pytest.raises(TypeError, match="unhashable"):
         hash(secret)
     assert not hasattr(secret, "__dict__")
