@@ -22,11 +22,11 @@ FORMATS: Final = (*PLAIN_FORMATS, "jsonl", "junit", "sarif", "github", "tap")
 
 
 def make_parser(
-    name: str, summary: str, examples: str, formats: Sequence[str] = PLAIN_FORMATS
+    name: str, summary: str, examples: str, formats: Sequence[str] = PLAIN_FORMATS, program: str = "policy-check"
 ) -> argparse.ArgumentParser:
     """The parser of one command, with the options that all commands take, and the formats that this one can print."""
     parser = _Parser(
-        prog=f"policy-check {name}",
+        prog=f"{program} {name}",
         description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from types import ModuleType
 
 # Each command: its module, and what it does in a few words. The first one is run where no command is named.
@@ -81,7 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(_OVERVIEW.format(commands=commands))
         return 0
     verbose = any(word in {"-v", "--verbose"} for word in words)
-    return _guarded(lambda: _dispatch(words, verbose), verbose)
+    from durwan.cli.ending import guarded
+
+    return guarded("policy-check", lambda: _dispatch(words, verbose), verbose)
 
 
 def run() -> int:
@@ -94,32 +96,6 @@ def run() -> int:
     # Python would look through all of it once more before it ends, for a quarter of a second.
     gc.freeze()
     return code
-
-
-def _guarded(work: Callable[[], int], verbose: bool) -> int:
-    """Every way in which a command can end, as an exit code and at most one line on standard error."""
-    from durwan.cli import exits
-    from durwan.errors import DurwanError
-
-    try:
-        return work()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else exits.USAGE
-    except KeyboardInterrupt:
-        return exits.INTERRUPTED
-    except BrokenPipeError:
-        _forget_output()
-        return exits.NOT_HEARD
-    except (DurwanError, OSError) as error:
-        _complain(f"error: {_in_words(error)}")
-        return exits.USAGE
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is our fault, and has an exit code
-        if verbose:
-            import traceback
-
-            traceback.print_exc()
-        _complain(f"internal error: {type(error).__name__}: {error} (-v shows the traceback)")
-        return exits.OUR_FAULT
 
 
 def _dispatch(words: list[str], verbose: bool) -> int:
@@ -136,9 +112,10 @@ def _dispatch(words: list[str], verbose: bool) -> int:
     arguments = parser.parse_args(rest)
     choose_format(arguments, formats)
     if getattr(arguments, "watch", False):
+        from durwan.cli.ending import guarded
         from durwan.cli.watch import run_again
 
-        return run_again(lambda: _guarded(lambda: _run(name, command, arguments), verbose), arguments)
+        return run_again(lambda: guarded("policy-check", lambda: _run(name, command, arguments), verbose), arguments)
     return _run(name, command, arguments)
 
 
@@ -148,25 +125,6 @@ def _run(name: str, command: ModuleType, arguments: argparse.Namespace) -> int:
     with Output(name, arguments) as output:
         code: int = command.run(arguments, output)
     return code
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
-
-
-def _complain(message: str) -> None:
-    from durwan.diagnostics.terminal import visible
-
-    sys.stderr.write(f"policy-check: {' '.join(visible(line) for line in message.splitlines())}\n")
-
-
-def _forget_output() -> None:
-    """Whoever read our output went away: what is still buffered must not raise again when Python ends."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""`durwan keys`: one file a command."""
