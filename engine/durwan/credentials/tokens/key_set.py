@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from durwan.credentials.tokens.compact import KEY_ID
 from durwan.credentials.tokens.jwk import PRIVATE_MEMBERS, algorithms_of, key_of_jwk
 from durwan.credentials.tokens.signatures import PUBLIC_KEY_ALGORITHMS, InvalidTokenKeyError
-from durwan.credentials.tokens.strict_json import NotStrictJsonError, read_object
+from durwan.credentials.tokens.strict_json import NotStrictJsonError, list_in, object_in, read_object
 from durwan.credentials.tokens.token_keys import TokenKey
 
 MOST_KEYS: Final = 32
@@ -90,36 +90,30 @@ def check_algorithms(algorithms: Collection[str]) -> frozenset[str]:
 
 def _members(raw: bytes) -> list[dict[str, Any]]:
     try:
-        keys = read_object(raw).get("keys")
+        keys = list_in(read_object(raw).get("keys"))
     except NotStrictJsonError:
         raise InvalidTokenKeyError("this is no strict JSON object") from None
-    if type(keys) is not list:
-        raise InvalidTokenKeyError("a set of keys has a list `keys`")
-    listed = cast("list[Any]", keys)  # JSON
-    if not len(listed) <= MOST_KEYS:
-        raise InvalidTokenKeyError(f"a set has at most {MOST_KEYS} keys")
-    if any(type(each) is not dict for each in listed):
+    if keys is None or len(keys) > MOST_KEYS:
+        raise InvalidTokenKeyError(f"a set of keys has a list `keys` of at most {MOST_KEYS}")
+    found = [each for each in map(object_in, keys) if each is not None]
+    if len(found) != len(keys):
         raise InvalidTokenKeyError("each key of a set is an object")
-    return listed
+    return found
 
 
 def _usable(jwk: Mapping[str, Any], algorithms: Collection[str], *, alone: bool) -> TokenKey | None:
     """The key, or None where it is passed over."""
     kid = jwk.get("kid")
-    if not (kid is None and alone or type(kid) is str and KEY_ID.fullmatch(kid)):
+    named = type(kid) is str and KEY_ID.fullmatch(kid) is not None
+    if not named and (kid is not None or not alone):
         return None
-    if jwk.get("use", "sig") != "sig" or "verify" not in _operations(jwk):
+    if jwk.get("use", "sig") != "sig" or "verify" not in (list_in(jwk.get("key_ops", ["verify"])) or ()):
         return None
     fitting = algorithms_of(jwk) & frozenset(algorithms)
-    named = jwk.get("alg", next(iter(fitting)) if len(fitting) == 1 else None)
-    if type(named) is not str or named not in fitting:
+    alg = jwk.get("alg", next(iter(fitting)) if len(fitting) == 1 else None)
+    if type(alg) is not str or alg not in fitting:
         return None
     try:
-        return key_of_jwk(jwk, named, kid)
+        return key_of_jwk(jwk, alg, kid)
     except InvalidTokenKeyError:
         return None
-
-
-def _operations(jwk: Mapping[str, Any]) -> Collection[str]:
-    given = jwk.get("key_ops", ["verify"])
-    return cast("list[str]", given) if type(given) is list else ()  # JSON; only looked into

@@ -13,6 +13,9 @@ from typing import Any, Final
 
 _MOST_LEVELS: Final = 32
 _LONGEST_INTEGER: Final = 19
+# `dict` and `list` themselves; by these names a type checker knows what is in them.
+_OBJECT: Final[type[dict[str, Any]]] = dict
+_LIST: Final[type[list[Any]]] = list
 # A string is passed over as a whole: the brackets in it open nothing.
 _BRACKET: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|([\[{])|([\]}])', re.DOTALL)
 
@@ -35,9 +38,20 @@ def read_object(raw: bytes) -> dict[str, Any]:
             json.dumps(found, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise NotStrictJsonError("this is no strict JSON") from None
-    if type(found) is not dict:
+    members = object_in(found)
+    if members is None:
         raise NotStrictJsonError("this is no JSON object")
-    return found
+    return members
+
+
+def object_in(value: object) -> dict[str, Any] | None:
+    """A value of JSON where it is an object; None where it is something else."""
+    return value if type(value) is _OBJECT else None
+
+
+def list_in(value: object) -> list[Any] | None:
+    """A value of JSON where it is a list; None where it is something else."""
+    return value if type(value) is _LIST else None
 
 
 def _check_depth(text: str) -> None:

@@ -85,7 +85,7 @@ class HmacKey:
             raise InvalidTokenKeyError(f"this secret reads as {form}: give that kind of key as what it is")
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
-        """Whether the signature of the message is one of this key, in a time that does not depend on where it differs."""
+        """Whether the signature of the message is one of this key, in a time that says not where it differs."""
         return hmac.compare_digest(hmac.digest(self.secret, message, HMAC_HASHES[self.alg]), signature)
 
     def __reduce__(self) -> NoReturn:
@@ -132,7 +132,9 @@ def public_key(pem: bytes, alg: str, kid: str | None = None) -> PublicKey:
         TokensNotInstalledError: the extra is missing.
     """
     if len(pem) > _LONGEST_PEM or b"PRIVATE KEY" in pem:
-        raise InvalidTokenKeyError("this is a private key: give the public one" if len(pem) <= _LONGEST_PEM else "too long")
+        raise InvalidTokenKeyError(
+            "this is a private key: give the public one" if len(pem) <= _LONGEST_PEM else "too long"
+        )
     library = crypto()
     try:
         key = library.serialization.load_pem_public_key(pem)
