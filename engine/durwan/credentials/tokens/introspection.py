@@ -54,7 +54,7 @@ class ClientSecret:
 @dataclass(frozen=True, slots=True)
 class _Known:
     outcome: Outcome
-    until: int
+    asked: int
 
 
 class Introspection:
@@ -106,9 +106,8 @@ class Introspection:
         self._headers = credentials.headers()
         self._clock = clock
         self._revoked = revoked
-        self._max_age = max_age
         self._pause = pause
-        self._answers = _Answers(most)
+        self._answers = _Answers(most, max_age)
         self._failed: int | None = None
         self.asked = 0
 
@@ -155,9 +154,13 @@ class Introspection:
         return known
 
     def _check_paused(self) -> None:
-        failed = self._failed
-        if failed is not None and 0 <= self._clock() - failed < self._pause:
+        """Refuses while the issuer is left alone; after that, lets one token through to find out whether it is back."""
+        failed, now = self._failed, self._clock()
+        if failed is None:
+            return
+        if 0 <= now - failed < self._pause:
             raise TokenRefusedError("issuer_unavailable")
+        self._failed = now
 
     def _unavailable(self) -> Refusal:
         self._failed = self._clock()
@@ -172,7 +175,7 @@ class Introspection:
         if answer.status != _OK:
             raise IssuerUnavailableError(f"the issuer answers with the status {answer.status}")
         outcome = self._outcome(answer.body, raw, asked)
-        self._answers.put(raw, outcome, asked + self._max_age)
+        self._answers.put(raw, outcome, asked)
         return outcome
 
     def _outcome(self, body: bytes, raw: bytes, now: int) -> Outcome:
@@ -196,7 +199,8 @@ class Introspection:
 class _Answers:
     """What was answered lately. Bad answers have a place of their own: made-up tokens cannot drive out good ones."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, max_age: int) -> None:
+        self._max_age = max_age
         self._lock = Lock()
         self._good = LRUCache[bytes, _Known](most)
         self._bad = LRUCache[bytes, _Known](most)
@@ -205,13 +209,13 @@ class _Answers:
         name = _name(raw)
         with self._lock:
             known = self._good.get(name) or self._bad.get(name)
-        return known.outcome if known is not None and now < known.until else None
+        return known.outcome if known is not None and 0 <= now - known.asked < self._max_age else None
 
-    def put(self, raw: bytes, outcome: Outcome, until: int) -> None:
+    def put(self, raw: bytes, outcome: Outcome, asked: int) -> None:
         place, other = (self._bad, self._good) if isinstance(outcome, Refusal) else (self._good, self._bad)
         with self._lock:
             other.pop(_name(raw), None)
-            place[_name(raw)] = _Known(outcome, until)
+            place[_name(raw)] = _Known(outcome, asked)
 
     def forget(self, raw: bytes) -> None:
         with self._lock:
