@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeVar
 
-from durwan.credentials.refusals import Refusal
+from durwan.credentials.refusals import Refusal, refuse
 from durwan.credentials.tokens.jwt_verifier import check_revoked
 from durwan.credentials.tokens.opaque_text import is_token_text, new_token_text
 from durwan.credentials.tokens.refused import TokenRefusedError
@@ -153,7 +153,7 @@ class OpaqueTokens:
             if refusal is not None:
                 return refusal
             if len(ancestors) >= _MOST_ANCESTORS or lifetime <= 0:
-                raise TokenRefusedError("scope_exceeded", "no further token may be made from this one")
+                return refuse("scope_exceeded", "no further token may be made from this one")
             expires = min(parent.expires, now + lifetime)
             child = replace(parent, scopes=frozenset(scopes), issued=now, expires=expires)
             return _asked(lambda: self._kept(child, (*ancestors, self._id(text)), now))
@@ -214,7 +214,7 @@ class OpaqueTokens:
         ancestors = tuple(record["ancestors"])
         for each in ancestors:
             self._record(each, now)
-        token = _token(record, self._issuer, self._audience, (self._id(text), *ancestors))
+        token = _asked(lambda: _token(record, self._issuer, self._audience, (self._id(text), *ancestors)))
         if now >= token.expires:
             raise TokenRefusedError("token_expired")
         return token, ancestors
