@@ -6,8 +6,10 @@ import hmac
 import json
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -19,6 +21,8 @@ from durwan.credentials.tokens.key_set import TokenKeySet
 from durwan.credentials.tokens.token_keys import HmacKey, TokenKey
 from durwan.credentials.tokens.verified import Clock, Outcome, RevokedTokens, VerifiedToken
 
+# Vectors of others, which lie beside the checkout where it has them.
+SHARED = Path(__file__).parents[2] / "shared"
 NOW = 1_772_442_000_000
 SECONDS = NOW // 1000
 ISSUER = "https://issuer.example.com"
@@ -36,6 +40,13 @@ CLAIMS: dict[str, Any] = {
 }
 HEADER: dict[str, Any] = {"alg": "HS256", "typ": "at+jwt"}
 RULES = TokenRules(issuer=ISSUER, audience=AUDIENCE)
+
+
+def shared(name: str) -> Any:
+    """A file of vectors, or the test is skipped."""
+    if not (SHARED / name).exists():
+        pytest.skip(f"the file of vectors {name} is not here")
+    return json.loads((SHARED / name).read_text(encoding="utf-8"))
 
 
 def compact(header: bytes | Mapping[str, Any], payload: bytes | Mapping[str, Any], key: Any = SECRET) -> str:
@@ -151,3 +162,46 @@ class Revoked:
         assert kind == "token"
         assert now > 0
         return identity in self.ids
+
+
+class Replays:
+    """A replay guard, in memory; out of order when told so."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[str, str], int] = {}
+        self.broken = False
+
+    def accept_once(self, scope: str, nonce: str, *, expires: int, now: int, issued: int | None = None) -> bool:
+        if self.broken:
+            raise OSError("the store is gone")
+        if self.seen.get((scope, nonce), 0) > now:
+            return False
+        self.seen[scope, nonce] = expires
+        return True
+
+
+class Records:
+    """The records of tokens, in memory; out of order when told so."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[bytes, int]] = {}
+        self.broken = False
+
+    def put(self, token_id: str, owner: str, value: bytes, *, expires: int, now: int) -> None:
+        self._check()
+        assert owner
+        assert expires > now
+        self.kept[token_id] = (value, expires)
+
+    def get(self, token_id: str, *, now: int) -> bytes | None:
+        self._check()
+        value, expires = self.kept.get(token_id, (None, 0))
+        return value if now < expires else None
+
+    def delete(self, token_id: str) -> None:
+        self._check()
+        self.kept.pop(token_id, None)
+
+    def _check(self) -> None:
+        if self.broken:
+            raise OSError("the store is gone")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
-from durwan.credentials.tokens.base64url import encoded
+from durwan.credentials.tokens.base64url import decoded, encoded
 from durwan.credentials.tokens.claims import InvalidTokenRulesError, TokenRules
 from durwan.credentials.tokens.compact import MOST_BYTES
 from durwan.credentials.tokens.issuer_client import InvalidIssuerUrlError, IssuerClient
 from durwan.credentials.tokens.jwk import key_of_jwk
+from durwan.credentials.tokens.jwt_verifier import JwtVerifier
 from durwan.credentials.tokens.key_set import TokenKeySet, read_key_set
 from durwan.credentials.tokens.remote_key_set import LEAST_PAUSE, RemoteKeySet
 from durwan.credentials.tokens.signatures import InvalidTokenKeyError
@@ -22,19 +24,8 @@ from durwan.credentials.tokens.token_keys import HmacKey, public_key
 from tests.issuer_server import document, dripping_body, dripping_headers, endless_body, issuer_server, silent
 from tests.tokens import (
     AUDIENCE, CLAIMS, HEADER, ISSUER, NOW, RULES, SECONDS, SECRET, Revoked, accepted, code, compact, der, ec_key, ed_key,
-    jwk, key_set, pem, rsa_key, ssh, token, verifier,
+    jwk, key_set, pem, rsa_key, shared, ssh, token, verifier,
 )  # fmt: skip
-
-CORPUS = Path(__file__).parents[3] / "shared" / "corpora" / "jwt_negative.json"
-
-
-def corpus() -> dict[str, Any]:
-    """The corpus of bad tokens, which lies beside the checkout where it has it; or the test is skipped."""
-    if not CORPUS.exists():
-        pytest.skip("the corpus of bad tokens, jwt_negative.json, is not here")
-    found: dict[str, Any] = json.loads(CORPUS.read_text(encoding="utf-8"))
-    return found
-
 
 def test_the_token_that_is_spoilt_below_is_accepted() -> None:
     """What the tests of this file change is good before they change it."""
@@ -43,7 +34,7 @@ def test_the_token_that_is_spoilt_below_is_accepted() -> None:
 
 def test_every_token_of_the_corpus_is_refused() -> None:
     """Each one that has to be refused is, and the one that may be accepted is."""
-    found = corpus()
+    found = shared("corpora/jwt_negative.json")
     rules = TokenRules(
         issuer=found["issuer"],
         audience=found["audience"],
@@ -223,9 +214,7 @@ def test_a_storm_of_unknown_ids_costs_two_fetches() -> None:
         client.close()
 
 
-def _remote(keys: RemoteKeySet) -> Any:
-    from durwan.credentials.tokens.jwt_verifier import JwtVerifier
-
+def _remote(keys: RemoteKeySet) -> JwtVerifier:
     return JwtVerifier(RULES, keys, clock=lambda: NOW)
 
 
@@ -404,8 +393,6 @@ def test_a_revoked_token_has_no_other_form_that_is_good() -> None:
     first = token(header=header, key=ec_key())
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
     signed, _, signature = first.rpartition(".")
-    from durwan.credentials.tokens.base64url import decoded
-
     raw = decoded(signature)
     other = f"{signed}.{encoded(raw[:32] + (order - int.from_bytes(raw[32:], 'big')).to_bytes(32, 'big'))}"
     assert other != first
@@ -470,8 +457,6 @@ def test_a_secret_that_reads_as_another_key_is_refused() -> None:
 
 def test_private_keys_and_certificates_are_no_secrets_either() -> None:
     """What is private in another way is refused as a shared secret, and as a public key."""
-    from cryptography.hazmat.primitives import serialization
-
     forms = serialization.PrivateFormat
     for form in (forms.PKCS8, forms.TraditionalOpenSSL, forms.OpenSSH):
         text = ec_key().private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
@@ -485,8 +470,6 @@ def test_private_keys_and_certificates_are_no_secrets_either() -> None:
 
 def test_a_random_secret_is_a_secret() -> None:
     """Random bytes, in whatever encoding people keep them, are taken, from the length of the hash on."""
-    import secrets
-
     for _ in range(500):
         raw = secrets.token_bytes(64)
         for text in (raw, raw.hex().encode(), encoded(raw).encode(), b"12345678" * 8):

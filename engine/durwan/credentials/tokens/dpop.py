@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from durwan.credentials.refusals import Refusal, refuse
 from durwan.credentials.tokens import base64url
-from durwan.credentials.tokens.compact import Compact, read_claims, read_compact
+from durwan.credentials.tokens.compact import read_claims, read_compact
 from durwan.credentials.tokens.jwk import key_of_jwk, thumbprint_of
 from durwan.credentials.tokens.jwt_verifier import check_signature
 from durwan.credentials.tokens.key_set import check_algorithms
@@ -140,36 +140,27 @@ class DpopVerifier:
             token: the access token that came with it, or None at an endpoint that gives out tokens.
         """
         try:
-            read, jwk = self._read(proof)
-            claims = read_claims(read.payload)
+            claims, thumbprint = self._read(proof)
             _check_request(claims, method, uri, token)
             now = self._clock()
             issued = self._check_time(claims, now)
             self._check_nonce(claims)
-            thumbprint = thumbprint_of(jwk)
             self._check_first_use(claims, thumbprint, issued, now)
         except TokenRefusedError as refused:
             return refused.refusal
         return Proof(thumbprint)
 
-    def _read(self, proof: str | bytes) -> tuple[Compact, Mapping[str, Any]]:
-        """The proof in its parts, verified under the key that it brings along: it speaks for that key alone."""
+    def _read(self, proof: str | bytes) -> tuple[Mapping[str, Any], str]:
+        """What the proof says, verified under the key that it brings along, and that key: it speaks for no other."""
         try:
             read = read_compact(proof, {"jwk"})
-        except TokenRefusedError:
+            jwk = object_in(read.header.get("jwk"))
+            if read.typ != "dpop+jwt" or read.kid is not None or read.alg not in self._algorithms or jwk is None:
+                raise TokenRefusedError("proof_invalid")
+            check_signature(read, key_of_jwk(jwk, read.alg))
+            return read_claims(read.payload), thumbprint_of(jwk)
+        except (TokenRefusedError, InvalidTokenKeyError):
             raise TokenRefusedError("proof_invalid") from None
-        jwk = object_in(read.header.get("jwk"))
-        if read.typ != "dpop+jwt" or read.kid is not None or read.alg not in self._algorithms or jwk is None:
-            raise TokenRefusedError("proof_invalid")
-        try:
-            key = key_of_jwk(jwk, read.alg)
-        except InvalidTokenKeyError:
-            raise TokenRefusedError("proof_invalid") from None
-        try:
-            check_signature(read, key)
-        except TokenRefusedError:
-            raise TokenRefusedError("proof_invalid") from None
-        return read, jwk
 
     def _check_time(self, claims: Mapping[str, Any], now: int) -> int:
         issued = claims.get("iat")
