@@ -29,6 +29,7 @@ class Issuer:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     issuer: Issuer
 
     def do_GET(self) -> None:
@@ -101,14 +102,20 @@ def _drip(handler: Handler, drop: bytes) -> None:
     handler.close_connection = True
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *_: object) -> None:
+        """Says nothing of clients that went away."""
+
+
 @contextmanager
 def issuer_server(answer: Answering, tls: ssl.SSLContext | None = None) -> Iterator[Issuer]:
     """A server that answers so, until the end of the block."""
     issuer = Issuer(answer)
     kind = type("_Handler", (Handler,), {"issuer": issuer})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    server.daemon_threads = True
-    server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
+    server = _Server(("127.0.0.1", 0), kind)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     scheme = "http" if tls is None else "https"
