@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from durwan import __version__
 from durwan.cli import arguments as options
@@ -19,6 +20,7 @@ from durwan.cli.reading import clock_of, compile_set, root_of, store_of
 from durwan.workshop.kept_proofs import prove_kept
 from durwan.workshop.proofs import DEADLINE
 from durwan.workshop.report import Evidence, Origin, make_report, report_form, report_page
+from durwan.workshop.report.keys import exposed_keys
 from durwan.workshop.verification import verify
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             origin=_origin(arguments),
         )
         bar.begin("finding out who can do what")
-        report = make_report(evidence)
+        exposures = _exposures(evidence, deadline, clock(), bar)
+        report = make_report(replace(evidence, exposures=exposures))
     if output.is_json:
         output.write_json(report_form(report), compilation.revision)
     else:
@@ -94,6 +97,20 @@ def _origin(arguments: argparse.Namespace) -> Origin:
     from durwan.language.git_revision import commit_of  # noqa: PLC0415 - git is an extra
 
     return Origin(ref=arguments.ref, commit=commit_of(Path(arguments.path), arguments.ref))
+
+
+def _exposures(evidence: Evidence, deadline: float, near: int, bar: ProgressBar) -> list[dict[str, Any]] | None:
+    """What thieves of the keys could do, as JSON; None where there are no keys."""
+    keys, program = dict(evidence.keys), evidence.declared.program
+    asked = [(key, keys[key]) for key in exposed_keys(evidence.matrix.classes)]
+    if not asked:
+        return None
+    # With the solver, which takes a while to load.
+    from durwan.workshop.exposure import exposure_form, exposures  # noqa: PLC0415
+
+    bar.begin("looking for what thieves could do", len(asked) * len(program.schema.actions))
+    found = exposures(program, asked, deadline, near=near, settled=lambda _: bar.advance())
+    return [exposure_form(each) for each in found]
 
 
 def _prove(

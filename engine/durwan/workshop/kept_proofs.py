@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, cast
 
+from durwan.backends.solver.installed import SolverNotInstalledError, is_solver_installed
 from durwan.compilation import Compilation
 from durwan.language.stored.store import Store
 from durwan.program.program import Invariant, Program
@@ -84,3 +85,6 @@ def _kept(program: Program, invariant: Invariant, form: Any, near: int) -> Proof
         return None
     decision = decision_of(program, request, near)
     return Proof(invariant=invariant, verdict="refuted", request=request, decision=decision, seconds=seconds)
+
+
+__all__ = ["SolverNotInstalledError", "is_solver_installed", "prove_kept"]

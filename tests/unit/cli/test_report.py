@@ -73,6 +73,18 @@ def test_json_says_the_same(call: Call, audited: Path) -> None:
     assert document["summary"]["tests"] == {"passed": 3, "failed": 0, "skipped": 1}
 
 
+def test_what_thieves_could_do(call: Call, audited: Path, request_file: Path) -> None:
+    """Of each key that rules tell apart the report says what a thief of it could do; a request shows each action."""
+    exposures = call("report", audited, "--now", NOW, "-f", "json").json["exposures"]
+    assert [(each["key"], each["stands_for"]) for each in exposures["keys"]] == [("desk-1", 1), ("reader", 0)]
+    trader, reader = ({each["action"]: each for each in key["actions"]} for key in exposures["keys"])
+    assert [action for action, each in trader.items() if each["possible"]] == ["orders.cancel", "orders.create"]
+    assert trader["account.read"]["stopped_by"] == ["no_rule_allows"]
+    assert not any(each["possible"] for each in reader.values())
+    request_file.write_text(json.dumps(trader["orders.create"]["request"]))
+    assert call("eval", audited, "--request", request_file, "-f", "json").json["effect"] == "allow"
+
+
 def test_keys_of_a_file_and_assumptions(call: Call, audited: Path, tmp_path: Path) -> None:
     """Keys of a file take the place of the set's own, and what is assumed is said."""
     keys = tmp_path / "keys.json"
