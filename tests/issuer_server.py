@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the library names it
         """Says nothing."""
 
 
@@ -106,12 +106,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def handle_error(self, *_: object) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """Says nothing of clients that went away."""
 
 
 @contextmanager
-def issuer_server(answer: Answering, tls: ssl.SSLContext | None = None) -> Iterator[Issuer]:
+def issuer_server(answer: Answering, tls: ssl.SSLContext | None = None) -> Generator[Issuer]:
     """A server that answers so, until the end of the block."""
     issuer = Issuer(answer)
     kind = type("_Handler", (Handler,), {"issuer": issuer})

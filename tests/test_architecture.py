@@ -293,6 +293,7 @@ def test_no_host_is_written_down() -> None:
         f"{path.relative_to(ROOT)}: {match[1]}"
         for path, text in _texts()
         for match in _ADDRESS.finditer(text)
-        if match[1].rstrip(".") not in _HOSTS and not match[1].endswith((".example", ".example.com", ".example.org", ".test"))
+        if match[1].rstrip(".") not in _HOSTS
+        and not match[1].endswith((".example", ".example.com", ".example.org", ".test"))
     }
     assert found == set()

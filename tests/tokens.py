@@ -65,7 +65,9 @@ def signature(key: Any, message: bytes) -> bytes:
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.sign(message)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return b"".join(each.to_bytes(32, "big") for each in decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256()))))
+    return b"".join(
+        each.to_bytes(32, "big") for each in decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
+    )
 
 
 @cache
@@ -100,9 +102,7 @@ def der(private: Any) -> bytes:
 
 def ssh(private: Any) -> bytes:
     """The public half of a key as OpenSSH writes it."""
-    form: bytes = private.public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
+    form: bytes = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     return form
 
 
@@ -156,12 +156,11 @@ class Revoked:
         self.ids: set[str] = set()
         self.broken = False
 
-    def is_revoked(self, kind: str, identity: str, now: int, /) -> bool:
+    def is_revoked(self, kind: str, revoked_id: str, /) -> bool:
         if self.broken:
             raise OSError("the store is gone")
         assert kind == "token"
-        assert now > 0
-        return identity in self.ids
+        return revoked_id in self.ids
 
 
 class Replays:

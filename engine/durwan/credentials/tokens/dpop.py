@@ -156,7 +156,7 @@ class DpopVerifier:
             read = read_compact(proof, {"jwk"})
             jwk = object_in(read.header.get("jwk"))
             if read.typ != "dpop+jwt" or read.kid is not None or read.alg not in self._algorithms or jwk is None:
-                raise TokenRefusedError("proof_invalid")
+                raise TokenRefusedError("proof_invalid")  # noqa: TRY301 - as all that is wrong with its form
             check_signature(read, key_of_jwk(jwk, read.alg))
             return read_claims(read.payload), thumbprint_of(jwk)
         except (TokenRefusedError, InvalidTokenKeyError):

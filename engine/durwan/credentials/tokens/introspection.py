@@ -147,10 +147,9 @@ class Introspection:
         """The answer, held to this instant: it may be as old as `max_age`, the clock and the revocations are not."""
         if isinstance(known, Refusal):
             return known
-        now = self._clock()
-        if now >= known.expires + self._rules.leeway:
+        if self._clock() >= known.expires + self._rules.leeway:
             raise TokenRefusedError("token_expired")
-        check_revoked(known.revocation_ids, self._revoked, now)
+        check_revoked(known.revocation_ids, self._revoked)
         return known
 
     def _check_paused(self) -> None:

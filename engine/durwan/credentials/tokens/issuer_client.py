@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from durwan.errors import DurwanError
 
@@ -110,7 +111,11 @@ class IssuerClient:
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Has some work, which asks by `get` and `post`, done in the client's own event loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._started().loop)
+        home = self._started()
+        future = asyncio.run_coroutine_threadsafe(work, home.loop)
+        with process_lock():
+            home.work.add(future)
+        return future
 
     def wait(self, future: Future[T]) -> T:
         """The result of such work.
@@ -190,6 +195,7 @@ class _Home:
         self.process = os.getpid()
         self.loop = asyncio.new_event_loop()
         self.http: httpx2.AsyncClient | None = None
+        self.work: WeakSet[Future[Any]] = WeakSet()
         self._thread = Thread(target=self._run, name="durwan-issuers", daemon=True)
         self._thread.start()
 
@@ -201,14 +207,18 @@ class _Home:
             self.loop.close()
 
     async def _end(self) -> None:
+        # What was started is cancelled already, and ends the tasks that it has in turn.
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        if others:
+            await asyncio.wait(others, timeout=_GRACE)
         if self.http is not None:
             await self.http.aclose()
 
     def close(self) -> None:
+        with process_lock():
+            work = tuple(self.work)
+        for future in work:
+            future.cancel()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
 

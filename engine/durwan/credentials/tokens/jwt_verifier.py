@@ -68,10 +68,9 @@ class JwtVerifier:
 
     def _accepted(self, read: Compact, key: TokenKey | None) -> VerifiedToken:
         check_signature(read, key)
-        now = self._clock()
         identity = revocation_id(read.signing_input + b".")
-        found = check_claims(read_claims(read.payload), self._rules, now, identity)
-        check_revoked(found.revocation_ids, self._revoked, now)
+        found = check_claims(read_claims(read.payload), self._rules, self._clock(), identity)
+        check_revoked(found.revocation_ids, self._revoked)
         return found
 
 
@@ -86,7 +85,7 @@ def check_signature(read: Compact, key: TokenKey | None) -> None:
         raise TokenRefusedError("token_invalid")
 
 
-def check_revoked(identities: tuple[str, ...], revoked: RevokedTokens | None, now: int) -> None:
+def check_revoked(identities: tuple[str, ...], revoked: RevokedTokens | None) -> None:
     """Refuses what was revoked.
 
     Raises:
@@ -95,7 +94,7 @@ def check_revoked(identities: tuple[str, ...], revoked: RevokedTokens | None, no
     if revoked is None:
         return
     try:
-        found = any(revoked.is_revoked("token", each, now) for each in identities)
+        found = any(revoked.is_revoked("token", each) for each in identities)
     except Exception:  # noqa: BLE001 - whatever a store raises, it has not shown that the token is good
         raise TokenRefusedError("state_unavailable") from None
     if found:

@@ -165,7 +165,7 @@ class OpaqueTokens:
         now = self._clock()
         try:
             token, _ = self._read(text.decode("ascii", "replace") if isinstance(text, bytes) else text, now)
-            check_revoked(token.revocation_ids, self._revoked, now)
+            check_revoked(token.revocation_ids, self._revoked)
         except TokenRefusedError as refused:
             return refused.refusal
         return token
@@ -210,20 +210,20 @@ class OpaqueTokens:
         """What is kept of a token, and of which tokens it was made."""
         if not is_token_text(text):
             raise TokenRefusedError("token_malformed")
-        record = self._record(self._id(text), now)
-        ancestors = tuple(record["ancestors"])
+        token_id = self._id(text)
+        kept = self._record(token_id, now)
+        token, ancestors = _asked(lambda: _read_record(kept, token_id, self._issuer, self._audience))
         for each in ancestors:
             self._record(each, now)
-        token = _asked(lambda: _token(record, self._issuer, self._audience, (self._id(text), *ancestors)))
         if now >= token.expires:
             raise TokenRefusedError("token_expired")
         return token, ancestors
 
-    def _record(self, token_id: str, now: int) -> Any:
+    def _record(self, token_id: str, now: int) -> bytes:
         found = _asked(lambda: self._records.get(token_id, now=now))
         if found is None:
             raise TokenRefusedError("token_invalid")
-        return _asked(lambda: json.loads(found))
+        return found
 
 
 def _asked(ask: Callable[[], T]) -> T:
@@ -251,16 +251,21 @@ def _written(token: VerifiedToken, ancestors: tuple[str, ...]) -> bytes:
     return json.dumps(record).encode()
 
 
-def _token(record: Any, issuer: str, audience: frozenset[str], identities: tuple[str, ...]) -> VerifiedToken:
-    """The token of a record, which this module has written."""
-    return VerifiedToken(
+def _read_record(
+    kept: bytes, token_id: str, issuer: str, audience: frozenset[str]
+) -> tuple[VerifiedToken, tuple[str, ...]]:
+    """The token of a record, which this module has written, and the tokens that it was made from."""
+    record: dict[str, Any] = json.loads(kept)
+    ancestors = tuple(map(str, record["ancestors"]))
+    token = VerifiedToken(
         issuer=issuer,
         subject=record["subject"],
         audience=audience,
         scopes=frozenset(record["scopes"]),
         issued=record["issued"],
-        expires=record["expires"],
+        expires=int(record["expires"]),
         client_id=record["client_id"],
         thumbprint=record["thumbprint"],
-        revocation_ids=identities,
+        revocation_ids=(token_id, *ancestors),
     )
+    return token, ancestors

@@ -14,10 +14,13 @@ Clock = Callable[[], int]
 
 
 class RevokedTokens(Protocol):
-    """Which tokens were revoked, answered from memory. It raises where it cannot show that it is fresh."""
+    """Which tokens were revoked, answered from memory, as `durwan.state.RevocationView` does.
 
-    def is_revoked(self, kind: str, identity: str, now: int, /) -> bool:
-        """Whether that was revoked; `kind` is `token`, `identity` one of a token's `revocation_ids`."""
+    It raises where it cannot show that it is fresh.
+    """
+
+    def is_revoked(self, kind: str, revoked_id: str, /) -> bool:
+        """Whether that was revoked; `kind` is `token`, `revoked_id` one of a token's `revocation_ids`."""
         ...
 
 

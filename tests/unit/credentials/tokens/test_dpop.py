@@ -18,8 +18,21 @@ from durwan.credentials.tokens.dpop import (
 from durwan.credentials.tokens.jwk import thumbprint_of
 from durwan.credentials.tokens.signatures import InvalidTokenKeyError
 from tests.tokens import (
-    CLAIMS, HEADER, NOW, SECONDS, Replays, accepted, code, compact, ec_key, ed_key, jwk, rsa_key, token, verifier,
-)  # fmt: skip
+    CLAIMS,
+    HEADER,
+    NOW,
+    SECONDS,
+    Replays,
+    accepted,
+    code,
+    compact,
+    ec_key,
+    ed_key,
+    jwk,
+    rsa_key,
+    token,
+    verifier,
+)
 
 # RFC 9449, sections 4.1 (at the token endpoint), 7.1 (at a resource) and 6.1 (the thumbprint of their key).
 RFC_HEADER = (
@@ -32,59 +45,63 @@ RFC_AT_TOKEN_ENDPOINT = (
     "Lg"
 )
 RFC_AT_RESOURCE = (
-    RFC_HEADER + "eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm"
+    RFC_HEADER
+    + "eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm"
     "90ZWN0ZWRyZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9"
     ".2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA"
 )
-RFC_TOKEN = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
+RFC_ACCESS = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
 RFC_THUMBPRINT = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 
 METHOD = "POST"
 URI = "https://api.example.com/v1/orders"
-TOKEN = "opaque-token"
-PROOF: dict[str, Any] = {"htm": METHOD, "htu": URI, "iat": SECONDS, "jti": "p-1", "ath": token_hash(TOKEN)}
+ACCESS = "opaque-token"
+PROOF: dict[str, Any] = {"htm": METHOD, "htu": URI, "iat": SECONDS, "jti": "p-1", "ath": token_hash(ACCESS)}
 
 
 def proof(*, key: Any = None, header: dict[str, Any] | None = None, **claims: Any) -> str:
     """A proof with some claims changed; a claim that is `...` is left out."""
     private = ec_key() if key is None else key
-    alg = {"EllipticCurve": "ES256", "Ed25519Pri": "EdDSA", "RSAPrivate": "RS256"}
-    named = next(alg[each] for each in alg if each in type(private).__name__.replace("EC", "EllipticCurve") or
-                 each in str(type(private).__mro__))  # fmt: skip
+    named = {ec_key(): "ES256", rsa_key(): "RS256"}.get(private, "EdDSA")
     members = {name: value for name, value in {**PROOF, **claims}.items() if value is not ...}
     return compact({"typ": "dpop+jwt", "alg": named, "jwk": jwk(private), **(header or {})}, members, private)
 
 
 def judge(replays: Replays | None = None, **options: Any) -> DpopVerifier:
-    return DpopVerifier(replays or Replays(), **{"clock": lambda: NOW, **options})
+    settings: dict[str, Any] = {"clock": lambda: NOW, **options}
+    return DpopVerifier(replays or Replays(), **settings)
 
 
-def outcome(text: str, method: str = METHOD, uri: str = URI, given: str | None = TOKEN, **options: Any) -> str:
+def outcome(text: str, method: str = METHOD, uri: str = URI, given: str | None = ACCESS, **options: Any) -> str:
     found = judge(**options).verify(text, method=method, uri=uri, token=given)
     return "accepted" if isinstance(found, Proof) else found.code
 
 
 def test_the_proofs_of_the_standard() -> None:
-    """Both are accepted once, for their own request, at their own time; their key has the thumbprint that is printed."""
+    """Both are accepted once, for their own request and time; their key has the thumbprint that is printed."""
     judging = judge(clock=lambda: 1_562_262_618_000)
     at_token = {"method": "POST", "uri": "https://server.example.com/token"}
     at_resource = {"method": "GET", "uri": "https://resource.example.org/protectedresource"}
     assert judging.verify(RFC_AT_TOKEN_ENDPOINT, **at_token) == Proof(RFC_THUMBPRINT)
-    assert judging.verify(RFC_AT_RESOURCE, **at_resource, token=RFC_TOKEN) == Proof(RFC_THUMBPRINT)
-    assert code(judging.verify(RFC_AT_RESOURCE, **at_resource, token=RFC_TOKEN)) == "nonce_replayed"
-    assert token_hash(RFC_TOKEN) == "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"
+    assert judging.verify(RFC_AT_RESOURCE, **at_resource, token=RFC_ACCESS) == Proof(RFC_THUMBPRINT)
+    assert code(judging.verify(RFC_AT_RESOURCE, **at_resource, token=RFC_ACCESS)) == "nonce_replayed"
+    assert token_hash(RFC_ACCESS) == "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"
 
 
 def test_a_proof_is_accepted_once() -> None:
-    """The second time, the same proof is refused, and so is another one with the same id and key; another key's is not."""
+    """The second time, a proof is refused, and so is another one with its id and key; another key's is not."""
     replays = Replays()
     judging = judge(replays)
 
     def again(text: str) -> str:
-        found = judging.verify(text, method=METHOD, uri=URI, token=TOKEN)
+        found = judging.verify(text, method=METHOD, uri=URI, token=ACCESS)
         return "accepted" if isinstance(found, Proof) else found.code
 
-    assert [again(proof()), again(proof()), again(proof(iat=SECONDS - 1))] == ["accepted", "nonce_replayed", "nonce_replayed"]
+    assert [again(proof()), again(proof()), again(proof(iat=SECONDS - 1))] == [
+        "accepted",
+        "nonce_replayed",
+        "nonce_replayed",
+    ]
     assert again(proof(key=ed_key())) == "accepted"
     assert all(expires > NOW + 60_000 for expires in replays.seen.values())
 
@@ -92,15 +109,37 @@ def test_a_proof_is_accepted_once() -> None:
 @pytest.mark.parametrize(
     "claims",
     [
-        {"htm": "GET"}, {"htm": "post"}, {"htm": ...}, {"htm": ["POST"]}, {"htu": "https://api.example.com/v1/order"},
-        {"htu": "https://api.example.com/v1/orders/"}, {"htu": "https://api.example.com/v1/%6frders"},
-        {"htu": "http://api.example.com/v1/orders"}, {"htu": "https://api.example.com:444/v1/orders"},
-        {"htu": "https://api.example.com.test/v1/orders"}, {"htu": "https://u@api.example.com/v1/orders"}, {"htu": "/v1/orders"},
-        {"htu": ...}, {"htu": [URI]}, {"ath": ...}, {"ath": token_hash("other")}, {"ath": token_hash(TOKEN) + "="},
-        {"iat": ...}, {"iat": str(SECONDS)}, {"iat": float(SECONDS)}, {"iat": True}, {"iat": SECONDS - 61},
-        {"iat": SECONDS + 6}, {"iat": -1}, {"iat": 10**18}, {"jti": ...}, {"jti": ""}, {"jti": 1}, {"jti": "x" * 257},
+        {"htm": "GET"},
+        {"htm": "post"},
+        {"htm": ...},
+        {"htm": ["POST"]},
+        {"htu": "https://api.example.com/v1/order"},
+        {"htu": "https://api.example.com/v1/orders/"},
+        {"htu": "https://api.example.com/v1/%6frders"},
+        {"htu": "http://api.example.com/v1/orders"},
+        {"htu": "https://api.example.com:444/v1/orders"},
+        {"htu": "https://api.example.com.test/v1/orders"},
+        {"htu": URI.replace("//", "//u@")},
+        {"htu": "/v1/orders"},
+        {"htu": ...},
+        {"htu": [URI]},
+        {"ath": ...},
+        {"ath": token_hash("other")},
+        {"ath": token_hash(ACCESS) + "="},
+        {"iat": ...},
+        {"iat": str(SECONDS)},
+        {"iat": float(SECONDS)},
+        {"iat": True},
+        {"iat": SECONDS - 61},
+        {"iat": SECONDS + 6},
+        {"iat": -1},
+        {"iat": 10**18},
+        {"jti": ...},
+        {"jti": ""},
+        {"jti": 1},
+        {"jti": "x" * 257},
     ],
-)  # fmt: skip
+)
 def test_a_proof_for_something_else_is_refused(claims: dict[str, Any]) -> None:
     """Another method, address, token or time, or no id, is no proof for this request; nothing is remembered of it."""
     replays = Replays()
@@ -121,7 +160,12 @@ def test_the_bounds_of_time_are_exact() -> None:
 
 def test_addresses_that_are_the_same_are_the_same() -> None:
     """The case of scheme and host, the usual port, and what follows ? or # make no difference."""
-    for same in ("HTTPS://API.example.com/v1/orders", "https://api.example.com:443/v1/orders", f"{URI}?a=1", f"{URI}#x"):
+    for same in (
+        "HTTPS://API.example.com/v1/orders",
+        "https://api.example.com:443/v1/orders",
+        f"{URI}?a=1",
+        f"{URI}#x",
+    ):
         assert outcome(proof(htu=same)) == "accepted"
         assert outcome(proof(), uri=same) == "accepted"
     assert outcome(proof(htu="https://api.example.com"), uri="https://api.example.com/") == "accepted"
@@ -130,11 +174,23 @@ def test_addresses_that_are_the_same_are_the_same() -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        {"typ": "JWT"}, {"typ": "at+jwt"}, {"alg": "none"}, {"alg": "HS256"}, {"alg": "RS256"}, {"kid": "k1"}, {"crit": ["exp"]},
-        {"jku": "https://example.com/"}, {"jwk": None}, {"jwk": "x"}, {"jwk": {}}, {"jwk": jwk(ec_key(), d="AAAA")},
-        {"jwk": {"kty": "oct", "k": "AAAA"}}, {"jwk": jwk(ed_key())}, {"jwk": jwk(ec_key(), alg="ES384")},
+        {"typ": "JWT"},
+        {"typ": "at+jwt"},
+        {"alg": "none"},
+        {"alg": "HS256"},
+        {"alg": "RS256"},
+        {"kid": "k1"},
+        {"crit": ["exp"]},
+        {"jku": "https://example.com/"},
+        {"jwk": None},
+        {"jwk": "x"},
+        {"jwk": {}},
+        {"jwk": jwk(ec_key(), d="AAAA")},
+        {"jwk": {"kty": "oct", "k": "AAAA"}},
+        {"jwk": jwk(ed_key())},
+        {"jwk": jwk(ec_key(), alg="ES384")},
     ],
-)  # fmt: skip
+)
 def test_a_proof_of_another_kind_is_refused(header: dict[str, Any]) -> None:
     """The type, the algorithm and the key of a proof have to be those of a proof."""
     assert outcome(proof(header=header)) == "proof_invalid"
@@ -142,10 +198,14 @@ def test_a_proof_of_another_kind_is_refused(header: dict[str, Any]) -> None:
 
 def test_a_proof_signed_by_another_key_is_refused() -> None:
     """What the key of the header has not signed is no proof, and what is no token at all is none either."""
-    assert outcome(compact({"typ": "dpop+jwt", "alg": "EdDSA", "jwk": jwk(ed_key())}, PROOF, ec_key())) == "proof_invalid"
+    assert (
+        outcome(compact({"typ": "dpop+jwt", "alg": "EdDSA", "jwk": jwk(ed_key())}, PROOF, ec_key())) == "proof_invalid"
+    )
     for text in ("", "..", "a.b.c", proof() + "=", "x" * 9000, "é.é.é"):
         assert outcome(text) == "proof_invalid"
-    assert outcome(compact({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk(ec_key())}, b"[]", ec_key())) == "proof_invalid"
+    assert (
+        outcome(compact({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk(ec_key())}, b"[]", ec_key())) == "proof_invalid"
+    )
 
 
 def test_algorithms_are_those_that_are_asked_for() -> None:
@@ -154,7 +214,8 @@ def test_algorithms_are_those_that_are_asked_for() -> None:
     assert outcome(proof(key=rsa_key()), algorithms={"RS256"}) == "accepted"
     with pytest.raises(InvalidTokenKeyError):
         judge(algorithms={"HS256"})
-    for options in ({"max_age": 0}, {"max_age": 300_001}, {"leeway": 30_001}, {"leeway": -1}):
+    wrong: list[dict[str, Any]] = [{"max_age": 0}, {"max_age": 300_001}, {"leeway": 30_001}, {"leeway": -1}]
+    for options in wrong:
         with pytest.raises(InvalidProofRulesError):
             judge(**options)
 
@@ -202,7 +263,10 @@ def test_token_and_proof_belong_together() -> None:
         assert code(check_binding(*pair)) == "proof_invalid"
 
 
-@pytest.mark.parametrize("confirmation", [{}, None, "x", {"jkt": "x"}, {"jkt": 1}, {"jkt": "A" * 43, "x5t#S256": "A" * 43}, {"x5t#S256": "A" * 43}])
+@pytest.mark.parametrize(
+    "confirmation",
+    [{}, None, "x", {"jkt": "x"}, {"jkt": 1}, {"jkt": "A" * 43, "x5t#S256": "A" * 43}, {"x5t#S256": "A" * 43}],
+)
 def test_a_binding_that_cannot_be_checked_is_refused(confirmation: object) -> None:
     """A token that is bound in another way, or in two, is not taken for one that is bound to nothing."""
     assert code(verifier().verify(token({**CLAIMS, "cnf": confirmation}, HEADER))) == "token_invalid"

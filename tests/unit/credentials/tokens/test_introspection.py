@@ -17,7 +17,7 @@ from durwan.credentials.tokens.introspection import ClientSecret, Introspection,
 from durwan.credentials.tokens.issuer_client import InvalidIssuerUrlError, IssuerClient, IssuerUnavailableError
 from durwan.credentials.tokens.revocation import IssuerRevocation
 from tests.issuer_server import Handler, Issuer, document, issuer_server, silent
-from tests.tokens import AUDIENCE, ISSUER, NOW, SECONDS, Revoked, accepted, code, jwk, ec_key, token
+from tests.tokens import AUDIENCE, ISSUER, NOW, SECONDS, Revoked, accepted, code, ec_key, jwk, token
 
 RULES = TokenRules(issuer=ISSUER, audience=AUDIENCE, required=frozenset({"sub"}))
 ACTIVE: dict[str, Any] = {
@@ -43,16 +43,17 @@ class Bench:
         self.asking = self.made()
 
     def made(self, **options: Any) -> Introspection:
+        settings: dict[str, Any] = {
+            "rules": RULES,
+            "client": self.client,
+            "credentials": self.secret,
+            "clock": lambda: self.now,
+            "revoked": self.revoked,
+            **options,
+        }
         return Introspection(
             f"{self.issuer.url}/introspect",
-            **{
-                "rules": RULES,
-                "client": self.client,
-                "credentials": self.secret,
-                "clock": lambda: self.now,
-                "revoked": self.revoked,
-                **options,
-            },
+            **settings,
         )
 
     def says(self, **members: Any) -> None:
@@ -91,11 +92,23 @@ def test_an_active_token_is_accepted(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "members",
     [
-        {"active": False}, {"active": "true"}, {"active": 1}, {"active": [True]}, {"active": None}, {"aud": "other"},
-        {"aud": None}, {"iss": "https://other.example.com"}, {"exp": None}, {"exp": "9999999999"}, {"scope": ["orders.read"]},
-        {"sub": ["trader-9"]}, {"nbf": SECONDS + 1}, {"cnf": {"x5t#S256": "A" * 43}}, {"exp": SECONDS + 90_000},
+        {"active": False},
+        {"active": "true"},
+        {"active": 1},
+        {"active": [True]},
+        {"active": None},
+        {"aud": "other"},
+        {"aud": None},
+        {"iss": "https://other.example.com"},
+        {"exp": None},
+        {"exp": "9999999999"},
+        {"scope": ["orders.read"]},
+        {"sub": ["trader-9"]},
+        {"nbf": SECONDS + 1},
+        {"cnf": {"x5t#S256": "A" * 43}},
+        {"exp": SECONDS + 90_000},
     ],
-)  # fmt: skip
+)
 def test_an_answer_that_is_not_good_refuses(bench: Bench, members: dict[str, Any]) -> None:
     """Active means `true` itself, and everything else is held to the rules that a JWT is held to."""
     bench.says(**{**ACTIVE, **members})
@@ -191,10 +204,16 @@ def test_made_up_tokens_do_not_drive_out_good_ones(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        document(b"", 500), document(b"", 302, location="/introspect"), document(b"[]"), document(b'{"active": true, "active": true}'),
-        document(b" " * 70_000), document(b'{"active": tru'), silent, document(json.dumps(ACTIVE).encode(), 201),
+        document(b"", 500),
+        document(b"", 302, location="/introspect"),
+        document(b"[]"),
+        document(b'{"active": true, "active": true}'),
+        document(b" " * 70_000),
+        document(b'{"active": tru'),
+        silent,
+        document(json.dumps(ACTIVE).encode(), 201),
     ],
-)  # fmt: skip
+)
 def test_an_outage_denies(bench: Bench, answer: Any) -> None:
     """No answer, or none that can be used, refuses; what is remembered serves on for its time."""
     assert bench.code("known") == "accepted"
@@ -226,7 +245,9 @@ def test_an_event_loop_is_not_held_up(bench: Bench) -> None:
 
     async def run() -> list[str]:
         bench.issuer.answer = slowly
-        return [code(each) for each in await asyncio.gather(*(bench.asking.verify_async(f"t-{each}") for each in range(8)))]
+        return [
+            code(each) for each in await asyncio.gather(*(bench.asking.verify_async(f"t-{each}") for each in range(8)))
+        ]
 
     began = time.monotonic()
     assert asyncio.run(run()) == ["accepted"] * 8
@@ -264,7 +285,12 @@ def test_a_token_is_revoked_at_its_issuer(bench: Bench) -> None:
     assert headers["authorization"].startswith("Basic ")
     assert parse_qs(body.decode()) == {"token": ["opaque"], "token_type_hint": ["access_token"]}
     assert parse_qs(bench.issuer.asked[1][3].decode())["token_type_hint"] == ["refresh_token"]
-    for answer in (document(b"", 503), document(b'{"error": "unsupported_token_type"}', 400), document(b"", 302), silent):
+    for answer in (
+        document(b"", 503),
+        document(b'{"error": "unsupported_token_type"}', 400),
+        document(b"", 302),
+        silent,
+    ):
         bench.issuer.answer = answer
         with pytest.raises(IssuerUnavailableError):
             revoking.revoke("opaque")

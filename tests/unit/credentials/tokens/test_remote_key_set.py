@@ -21,8 +21,9 @@ from durwan.credentials.tokens.jwt_verifier import JwtVerifier
 from durwan.credentials.tokens.key_set import TokenKeySet, read_key_set
 from durwan.credentials.tokens.remote_key_set import LEAST_PAUSE, KeysUnavailableError, RemoteKeySet
 from durwan.credentials.tokens.signatures import InvalidTokenKeyError
+from durwan.credentials.tokens.verified import Outcome
 from tests.issuer_server import Issuer, document, issuer_server, silent
-from tests.tokens import HEADER, NOW, RULES, Outcome, code, ec_key, ed_key, jwk, key_set, rsa_key, token
+from tests.tokens import HEADER, NOW, RULES, code, ec_key, ed_key, jwk, key_set, rsa_key, token
 
 HOUR = 3_600_000
 DOWN = document(b"", 503)
@@ -126,7 +127,9 @@ def test_a_new_key_is_found_after_the_pause(bench: Bench) -> None:
 def test_a_set_that_is_none_changes_nothing(bench: Bench) -> None:
     """What is fetched replaces the keys only where it is a good set of them."""
     assert bench.code("k1") == "accepted"
-    for round_, body in enumerate((b"{}", key_set(), b'{"keys": 1}', key_set(jwk(ec_key(), kid="k1", d="AAAA"))), start=1):
+    for round_, body in enumerate(
+        (b"{}", key_set(), b'{"keys": 1}', key_set(jwk(ec_key(), kid="k1", d="AAAA"))), start=1
+    ):
         bench.issuer.answer = document(body)
         bench.now = LEAST_PAUSE * round_
         assert (bench.code("k2"), bench.code("k1")) == ("keys_unavailable", "accepted")
