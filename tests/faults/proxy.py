@@ -17,8 +17,8 @@ class Proxy:
     """Between clients and the server on a port of this machine.
 
     Attributes:
-        mode: `pass`, `reset` (connections are reset), `half-close` (the server's side is ended), `silent` (nothing comes
-            back), `shift` (each reply comes in the place of the next one), `trickle` (an octet at a time).
+        mode: `pass`, `reset` (connections are reset), `half-close` (the server's side is ended), `silent` (nothing
+            comes back), `shift` (each reply comes in the place of the next one), `trickle` (an octet at a time).
         delay: how many seconds each reply is held back.
         touched: how many replies it did something to.
     """

@@ -1,6 +1,6 @@
 """F13: the same nonce from two processes of sixteen threads each, thousands of times: accepted exactly once each.
 
-    python -m tests.faults.replay_race --rounds 1000
+python -m tests.faults.replay_race --rounds 1000
 """
 
 from __future__ import annotations

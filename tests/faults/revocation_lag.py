@@ -114,8 +114,8 @@ def run(kind: str, place: str, rounds: int, proxy: Proxy | None) -> Lags:
     follower.end()
     view.close()
     return Lags(
-        store=kind, rounds=rounds, median=sorted(lags)[rounds // 2], p99=sorted(lags)[rounds * 99 // 100], worst=max(lags),
-        cut_off=cut_off,
+        store=kind, rounds=rounds, median=sorted(lags)[rounds // 2], p99=sorted(lags)[rounds * 99 // 100],
+        worst=max(lags), cut_off=cut_off,
     )  # fmt: skip
 
 

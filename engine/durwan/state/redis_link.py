@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import SplitResult, urlsplit
 
 from durwan.state.errors import RedisNotInstalledError, StateSetupError, StateUnavailableError
 from durwan.state.redis_scripts import load
+from durwan.state.redis_socket import TimedSocket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,10 +41,6 @@ class Connection(Protocol):
 
     def can_read(self, timeout: float) -> bool:
         """Whether something came within the time."""
-        ...
-
-    def update_current_socket_timeout(self, relaxed_timeout: float) -> None:
-        """How long a read or write may take from now on."""
         ...
 
 
@@ -95,8 +91,8 @@ class Address:
     def _parts(self) -> SplitResult:
         return urlsplit(self.url)
 
-    def connection(self) -> Connection:
-        """A connection, not open yet, that tries nothing twice.
+    def connection(self) -> tuple[Connection, list[TimedSocket]]:
+        """A connection, not open yet, that tries nothing twice; and a list with its socket once it is.
 
         Raises:
             RedisNotInstalledError: the extra is missing.
@@ -114,8 +110,16 @@ class Address:
         except (ValueError, TypeError):
             # Their text may hold the password.
             raise StateSetupError("the URL of the state server is none: write redis://, rediss:// or unix://") from None
-        made = pool.connection_class(**pool.connection_kwargs)
-        return cast("Connection", made)
+        sockets: list[TimedSocket] = []
+
+        class Timed(pool.connection_class):  # type: ignore[misc] # as the URL says: TCP, TLS or a file
+            """A connection whose reads and writes end together."""
+
+            def _connect(self) -> TimedSocket:
+                sockets[:] = [TimedSocket(super()._connect())]
+                return sockets[0]
+
+        return cast("Connection", Timed(**pool.connection_kwargs)), sockets
 
 
 class Link:
@@ -126,7 +130,8 @@ class Link:
         is_sound: whether every question was answered, so that the next answer will be that to the next question.
     """
 
-    def __init__(self, address: Address, connection: Connection) -> None:
+    def __init__(self, address: Address, connection: Connection, timed: TimedSocket) -> None:
+        self._socket = timed
         self._place = address.place
         self._connection = connection
         self._process = os.getpid()
@@ -154,7 +159,7 @@ class Link:
         if not isinstance(reply, list) or not reply or reply[0] != ticket.encode():
             self.is_sound = False
             raise StateUnavailableError(self._place, "it sent the answer to another question")
-        return cast("list[Any]", reply)[1:]
+        return reply[1:]  # pyright: ignore[reportUnknownVariableType] - as it came
 
     def ask(self, command: Sequence[Argument], end: float) -> Any:
         """The reply to a command; None where the server does not know a script.
@@ -166,9 +171,8 @@ class Link:
 
         self.is_sound = False
         try:
-            self._connection.update_current_socket_timeout(self._remaining(end))
+            self._socket.end = end
             self._connection.send_command(*command)
-            self._connection.update_current_socket_timeout(self._remaining(end))
             reply = self._connection.read_response(disable_decoding=True)
         except NoScriptError:
             reply = None
@@ -176,19 +180,12 @@ class Link:
             self.is_sound = isinstance(error, OutOfMemoryError)
             raise StateUnavailableError(self._place, _problem(error)) from None
         self.is_sound = True
-        self._remaining(end)
         return reply
 
     def close(self) -> None:
         """Closes the connection, unless it is a parent process's."""
         if self._process == os.getpid():
             self._connection.disconnect()
-
-    def _remaining(self, end: float) -> float:
-        remaining = end - time.monotonic()
-        if remaining <= 0:
-            raise StateUnavailableError(self._place, "it did not answer in time")
-        return remaining
 
 
 def open_link(address: Address) -> Link:
@@ -198,7 +195,7 @@ def open_link(address: Address) -> Link:
         StateUnavailableError: the server cannot be reached, or refuses.
         RedisNotInstalledError, StateSetupError: see `Address.connection`.
     """
-    connection = address.connection()
+    connection, sockets = address.connection()
     from redis.exceptions import RedisError  # noqa: PLC0415 - there is a connection, so there is it
 
     try:
@@ -206,7 +203,7 @@ def open_link(address: Address) -> Link:
     except (RedisError, OSError) as error:
         connection.disconnect()
         raise StateUnavailableError(address.place, _problem(error)) from None
-    return Link(address, connection)
+    return Link(address, connection, sockets[0])
 
 
 def _problem(error: Exception) -> str:

@@ -66,7 +66,8 @@ class NewsChannel:
         return True
 
     def _subscribe(self) -> None:
-        self._connection = connection = self._address.connection()
+        connection, _ = self._address.connection()
+        self._connection = connection
         connection.connect()
         connection.send_command("SUBSCRIBE", self._channel)
         connection.read_response(disable_decoding=True)
