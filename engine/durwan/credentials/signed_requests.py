@@ -1,0 +1,167 @@
+"""Requests signed with a key: the key looked up, the signature verified, the request accepted once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from durwan.credentials.credential import Credential, Material
+from durwan.credentials.key_store import KeyStore, KeysUnavailableError
+from durwan.credentials.raw_request import RawRequest
+from durwan.credentials.refusals import Refusal, refuse
+from durwan.credentials.schemes.keys import EcdsaKey, Ed25519Key, RsaKey, VerifyingKey, WeakKeyError
+from durwan.credentials.schemes.scheme import Scheme, SignedParts
+
+# A nonce of a scheme without timestamps is remembered for ever, which is as long as a store lasts.
+_FOR_EVER: Final = 253_402_300_799_999
+
+
+class ReplayGuard(Protocol):
+    """Remembers what was accepted: any `durwan.state.store.StateStore` does. It raises where it cannot say."""
+
+    def accept_once(self, scope: str, nonce: str, *, expires: int, now: int, issued: int | None = None) -> bool:
+        """Whether nobody has used this nonce before; it is used up from now on."""
+        ...
+
+    def accept_rising(self, scope: str, number: int, *, window: int = 0) -> bool:
+        """Whether this number is above all others of the scope."""
+        ...
+
+
+class Revoked(Protocol):
+    """Which keys, tokens and sessions were revoked, answered from memory. It raises where it is not fresh."""
+
+    def is_revoked(self, kind: str, revoked_id: str, /) -> bool:
+        """Whether that was revoked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A credential as a scheme takes it. `made_of` is what it was made of, by which it is known to be current."""
+
+    made_of: Credential
+    keys: tuple[tuple[VerifyingKey, int | None], ...]
+    passphrase: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """The keys of a credential that are good at one instant."""
+
+    keys: tuple[VerifyingKey, ...]
+    passphrase: bytes | None
+
+
+class SignedRequests:
+    """Requests that are signed in one scheme.
+
+    Args:
+        scheme: how they are signed.
+        keys: what they are verified with.
+        guard: remembers which were accepted.
+        revoked: which keys were revoked, where gateways share that; None where the key store alone says so.
+    """
+
+    def __init__(self, scheme: Scheme, keys: KeyStore, guard: ReplayGuard, revoked: Revoked | None = None) -> None:
+        self._scheme = scheme
+        self._keys = keys
+        self._guard = guard
+        self._revoked = revoked
+        self._prepared: dict[str, _Prepared] = {}
+
+    def is_signed(self, raw: RawRequest) -> bool:
+        """Whether the request carries anything of a signature in this scheme."""
+        parts = self._scheme.parts(raw)
+        return not (isinstance(parts, Refusal) and parts.code == "credential_missing")
+
+    def verify(self, raw: RawRequest, now: int) -> str | Refusal:
+        """The id of the key that signed the request, which is accepted this once; or why it is refused.
+
+        In this order, so that nothing is told to those who hold no key: form, time and signature, standing of the
+        key, and only then whether it came before; what is refused is not remembered.
+        """
+        parts = self._scheme.parts(raw)
+        if isinstance(parts, Refusal):
+            return parts
+        try:
+            found = self._keys.find(parts.key_id)
+        except KeysUnavailableError as error:
+            return error.refusal
+        usable = found.known and found.scheme in (None, self._scheme.name)
+        current = self._current(found, now) if usable else None
+        refusal = self._scheme.verify(parts, current, now)
+        if refusal is not None:
+            return refusal
+        return found.standing() or self._revocation(parts.key_id) or self._replay(parts, now) or parts.key_id
+
+    # ----------------------------------------------------------------------------------------------------- keys
+
+    def _current(self, found: Credential, now: int) -> _Current:
+        prepared = self._prepared.get(found.key_id)
+        if prepared is None or prepared.made_of is not found:
+            prepared = self._prepared[found.key_id] = self._prepare(found)
+        good = tuple(key for key, until in prepared.keys if until is None or now < until)
+        return _Current(good, prepared.passphrase)
+
+    def _prepare(self, found: Credential) -> _Prepared:
+        """What can be used in this scheme; a secret that is none in it verifies nothing."""
+        keys: list[tuple[VerifyingKey, int | None]] = []
+        for material in found.materials:
+            try:
+                keys += [(key, material.until) for key in self._keys_of(material)]
+            except WeakKeyError:
+                continue
+        newest = next((each.passphrase for each in found.materials if each.passphrase is not None), None)
+        return _Prepared(found, tuple(keys), None if newest is None else newest.reveal())
+
+    def _keys_of(self, material: Material) -> list[VerifyingKey]:
+        wanted = self._scheme.profile.algorithms
+        match material.kind:
+            case "hmac" if material.secret is not None:
+                secret = material.secret.reveal().decode("ascii")
+                return [self._scheme.secret_key(secret, each) for each in wanted if each.startswith("hmac-")]
+            case "ed25519" if "ed25519" in wanted:
+                return [Ed25519Key(material.public)]
+            case "rsa":
+                return [RsaKey(pem_of(material.public), each) for each in wanted if each.startswith("rsa-")]
+            case "ecdsa-p256" if "ecdsa-p256-sha256" in wanted:
+                return [EcdsaKey(pem_of(material.public))]
+            case _:
+                return []
+
+    # ------------------------------------------------------------------------------------------- what came before
+
+    def _revocation(self, key_id: str) -> Refusal | None:
+        if self._revoked is None:
+            return None
+        try:
+            return refuse("credential_revoked") if self._revoked.is_revoked("key", key_id) else None
+        except Exception:  # noqa: BLE001 - whatever it raises, it has not shown that the key is good
+            return refuse("state_unavailable")
+
+    def _replay(self, parts: SignedParts, now: int) -> Refusal | None:
+        scope = f"{self._scheme.name}:{parts.key_id}"
+        try:
+            if parts.rising is not None and not self._guard.accept_rising(scope, parts.rising):
+                return refuse("nonce_too_low")
+            if parts.once is not None and not self._accept_once(scope, parts, now):
+                return refuse("nonce_replayed")
+        except Exception:  # noqa: BLE001 - whatever a store raises, it has not shown that this is the first time
+            return refuse("state_unavailable")
+        return None
+
+    def _accept_once(self, scope: str, parts: SignedParts, now: int) -> bool:
+        forget_at = self._scheme.forget_at(parts)
+        issued = None if parts.timestamp is None else parts.timestamp // 1_000
+        expires = _FOR_EVER if forget_at is None else forget_at
+        return self._guard.accept_once(scope, (parts.once or b"").hex(), expires=expires, now=now, issued=issued)
+
+
+def pem_of(der: bytes) -> bytes:
+    """A SubjectPublicKeyInfo in PEM (RFC 7468)."""
+    import base64  # noqa: PLC0415 - only when a public key is prepared
+
+    text = base64.encodebytes(der).replace(b"\n", b"")
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return b"\n".join([b"-----BEGIN PUBLIC KEY-----", *lines, b"-----END PUBLIC KEY-----", b""])
