@@ -33,8 +33,9 @@ _WORDS: Final[dict[str, Callable[[], Piece]]] = {
 
 def read_pieces(node: Node) -> tuple[Piece, ...]:
     """A list of at least one piece."""
-    pieces = tuple(_piece(each) for each in node.items())
-    return pieces or node.fail("has to name what is signed")
+    pieces: list[Piece] = []
+    pieces.extend(_piece(each) for each in node.items())
+    return tuple(pieces) if pieces else node.fail("has to name what is signed")
 
 
 def _piece(node: Node) -> Piece:
