@@ -68,7 +68,7 @@ def test_requests_that_mean_nothing(engine: Engine) -> None:
 def test_without_the_solver(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the solver is not installed the explanation says how to install it, and is otherwise complete."""
     (tmp_path / "z3.py").write_text("raise ImportError('not installed')\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))  # pyright: ignore[reportUnknownMemberType] - pytest does not say
     explanation = engine.explain(REQUEST)
     assert "pip install 'durwan[check]'" in explanation.unanswered
     assert explanation.rules
