@@ -106,7 +106,7 @@ class KeyFile:
         if document is None or found:
             return None
         # A YAML file of comments alone.
-        keys = [] if document.mapping is None and document.data is None else (document.mapping or {}).get("keys")
+        keys: object = [] if document.data is None else (document.mapping or {}).get("keys")
         good = isinstance(keys, list) and _have_ids(cast("list[object]", keys))
         return cast("list[dict[str, Any]]", keys) if good else None
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from durwan.cli.arguments import add_clock
 from durwan.cli.exits import FINDINGS, GOOD
 from durwan.cli.keys import options
 from durwan.cli.reading import clock_of
-from durwan.credentials.key_hygiene import KeyFinding, key_findings
+from durwan.credentials.key_hygiene import KeyFinding, ScopeRoles, key_findings, roles_by_name
 from durwan.credentials.key_material import Seals
 from durwan.credentials.key_upkeep import shared_secrets, upkeep_findings
 from durwan.diagnostics.terminal import visible
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from durwan.cli.output import Output
+    from durwan.credentials.key_editing import KeyFile
     from durwan.credentials.secrets_file import StoredSecrets
 
 EXAMPLES = """\
@@ -44,15 +45,25 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     now = clock_of(arguments)()
     venue = options.venue_of(arguments)
     keys, secrets = options.ring_alone(arguments).read()
+    roles = _roles(venue.roles, keys)
     found = [
-        *key_findings(keys.records(), venue.roles, now),
-        *upkeep_findings(keys.records(), secrets, venue.roles, now, elsewhere=venue.taken),
+        *key_findings(keys.records(), roles, now),
+        *upkeep_findings(keys.records(), secrets, roles, now, elsewhere=venue.taken),
         *_shared(arguments, output, secrets),
     ]
     found.sort(key=lambda each: _GRAVITY.index(each.severity))
     _write(output, found, len(keys.records()))
     counting = _GRAVITY[: _GRAVITY.index(arguments.fail_on) + 1] if arguments.fail_on != "never" else ()
     return FINDINGS if any(each.severity in counting for each in found) else GOOD
+
+
+def _roles(known: ScopeRoles, keys: KeyFile) -> ScopeRoles:
+    """What the scopes stand for; where no policies declare them, by their names."""
+    if known.includes is not None:
+        return known
+    given = [record.get("scopes") for _, record in keys.records()]
+    scopes = {str(scope) for each in given if isinstance(each, list) for scope in cast("list[object]", each)}
+    return roles_by_name({scope: (scope,) for scope in scopes})
 
 
 def _shared(arguments: argparse.Namespace, output: Output, secrets: StoredSecrets) -> list[KeyFinding]:
