@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from durwan.credentials.schemes.keys import (
-    Ed25519Key,
     EcdsaKey,
+    Ed25519Key,
     HmacKey,
     PrivateKey,
     RsaKey,
