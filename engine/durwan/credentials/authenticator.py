@@ -168,8 +168,8 @@ class Authenticator:
     # -------------------------------------------------------------------------------------------------- sessions
 
     def _with_session(self, raw: RawRequest, found: Identity) -> Identity | Refusal:
-        lines = _values(raw, self._accepted.session_header)
-        if not lines or self._accepted.sessions is None:
+        lines = () if self._accepted.sessions is None else _values(raw, self._accepted.session_header)
+        if not lines:
             return found
         if len(lines) > 1:
             return refuse("credential_ambiguous")

@@ -37,20 +37,22 @@ class Revoked(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _Current:
+    """The keys of a credential that are good at one instant."""
+
+    keys: tuple[VerifyingKey, ...]
+    passphrase: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Prepared:
     """A credential as a scheme takes it. `made_of` is what it was made of, by which it is known to be current."""
 
     made_of: Credential
     keys: tuple[tuple[VerifyingKey, int | None], ...]
     passphrase: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Current:
-    """The keys of a credential that are good at one instant."""
-
-    keys: tuple[VerifyingKey, ...]
-    passphrase: bytes | None
+    # What is good at any instant, where nothing of it ends.
+    always: _Current | None
 
 
 class SignedRequests:
@@ -101,6 +103,8 @@ class SignedRequests:
         prepared = self._prepared.get(found.key_id)
         if prepared is None or prepared.made_of is not found:
             prepared = self._prepared[found.key_id] = self._prepare(found)
+        if prepared.always is not None:
+            return prepared.always
         good = tuple(key for key, until in prepared.keys if until is None or now < until)
         return _Current(good, prepared.passphrase)
 
@@ -113,7 +117,10 @@ class SignedRequests:
             except WeakKeyError:
                 continue
         newest = next((each.passphrase for each in found.materials if each.passphrase is not None), None)
-        return _Prepared(found, tuple(keys), None if newest is None else newest.reveal())
+        passphrase = None if newest is None else newest.reveal()
+        ends = any(until is not None for _, until in keys)
+        always = None if ends else _Current(tuple(key for key, _ in keys), passphrase)
+        return _Prepared(found, tuple(keys), passphrase, always)
 
     def _keys_of(self, material: Material) -> list[VerifyingKey]:
         wanted = self._scheme.profile.algorithms
