@@ -204,7 +204,8 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         for row in rows:
-            writer.writerow({name: " ".join(cell) if isinstance(cell, list) else cell for name, cell in row.items()})
+            cells = {name: cell if isinstance(cell, str) else " ".join(cell) for name, cell in row.items()}
+            writer.writerow(cells)
 
 
 @pytest.mark.parametrize(
