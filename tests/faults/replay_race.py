@@ -130,8 +130,9 @@ def run(kind: str, place: str, question: str, rounds: int, gap: float) -> Counts
         unavailable += found["unavailable"]
     most = QUESTIONS[question]
     return Counts(
-        store=kind, question=question, processes=1 + len(others), rounds=rounds, right=accepted.count(most), won_by_first=won,
-        too_few=sum(each < most for each in accepted), too_many=sum(each > most for each in accepted), unavailable=unavailable,
+        store=kind, question=question, processes=1 + len(others), rounds=rounds,
+        right=accepted.count(most), won_by_first=won, too_few=sum(each < most for each in accepted),
+        too_many=sum(each > most for each in accepted), unavailable=unavailable,
         seconds=time.time() - began,
     )  # fmt: skip
 
@@ -152,7 +153,8 @@ def run_all(rounds: int) -> list[Counts]:
         ]
 
 
-def _join(kind: str, place: str, question: str, rounds: str, first: str, gap: str) -> None:
+def _join(given: Sequence[str]) -> None:
+    kind, place, question, rounds, first, gap = given
     accepted, unavailable = race(open_store(kind, place), question, int(rounds), float(first), float(gap))
     sys.stdout.write(json.dumps({"accepted": accepted, "unavailable": unavailable}))
 
@@ -164,13 +166,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--join", nargs=6, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.join:
-        _join(*given.join)
+        _join(given.join)
         return 0
     print("store    question processes  rounds  right  won by first  too few  too many  unavailable  seconds")
     found = run_all(given.rounds)
     for each in found:
         print(
-            f"{each.store:8} {each.question:8} {each.processes:9} {each.rounds:7} {each.right:6} {each.won_by_first:13} "
+            f"{each.store:8} {each.question:8} {each.processes:9} {each.rounds:7} {each.right:6} "
+            f"{each.won_by_first:13} "
             f"{each.too_few:8} {each.too_many:9} {each.unavailable:12} {each.seconds:8.1f}"
         )
     return int(any(each.right != each.rounds for each in found))
