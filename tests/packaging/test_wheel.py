@@ -84,7 +84,7 @@ def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
     tops = {PurePosixPath(name).parts[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"durwan"}
     assert {PurePosixPath(name).suffix for name in names if name.startswith("durwan/")} <= {
-        ".py", ".md", ".lark", ".json", ".policy", ".typed", ".j2", "",
+        ".py", ".md", ".lark", ".lua", ".json", ".policy", ".typed", ".j2", "",
     }  # fmt: skip
     folders = {part for name in names for part in PurePosixPath(name).parts[:-1]}
     assert folders & {"tests", "policies", "benchmarks", "__pycache__"} == set()

@@ -13,10 +13,11 @@ from durwan.state.amounts import Counted, all_counted
 from durwan.state.errors import StateUnavailableError
 from durwan.state.identity import identity
 from durwan.state.memory_span import earliest_use, forgotten_text
+from durwan.state.record_text import name_to_text, record_from_bytes, record_to_bytes, revocation_from
 from durwan.state.rising import RisingNumbers, check_rising
 from durwan.state.sliding_log import SlidingLog
-from durwan.state.sqlite_file import Row, StateFile
-from durwan.state.store import LimitCharge, Record, Revocation, RevocationNews, UsedUp
+from durwan.state.sqlite_file import StateFile
+from durwan.state.store import MOST_NEWS, LimitCharge, Record, Revocation, RevocationNews, UsedUp
 
 # How long to sleep between two looks for news, in seconds.
 _LOOK: Final = 0.1
@@ -99,41 +100,40 @@ class SqliteState:
     def peek(self, charges: Sequence[LimitCharge], *, now: int) -> tuple[UsedUp, ...]:
         """See `StateStore`."""
         found = all_counted(charges)
-        with self._file.step() as connection:
+        with self._file.step(writes=False) as connection:
             return _used_up(charges, found, [_log(connection, each) for each in found], now)
 
     def put(self, record: Record, *, cap: int, now: int) -> tuple[str, ...]:
         """See `StateStore`."""
-        kind, owner = record.kind, record.owner
-        row = (_key("record", kind, record.id), kind, record.id, owner, record.value, record.expires)
+        key, owner = _key("record", record.kind, record.id), _key("owner", record.kind, record.owner)
         with self._file.step() as connection:
             self._sweep(connection, now)
             connection.execute(
-                "INSERT OR REPLACE INTO record (key, kind, id, owner, value, expires) VALUES (?, ?, ?, ?, ?, ?)", row
+                "INSERT OR REPLACE INTO record (key, owner, content, expires) VALUES (?, ?, ?, ?)",
+                (key, owner, record_to_bytes(record), record.expires),
             )
             beyond = connection.execute(
-                "SELECT place, id FROM record WHERE kind = ? AND owner = ? AND expires > ? "
-                "ORDER BY place DESC LIMIT -1 OFFSET ?",
-                (kind, owner, now, cap),
+                "SELECT place, content FROM record WHERE owner = ? AND expires > ? ORDER BY place DESC "
+                "LIMIT -1 OFFSET ?",
+                (owner, now, cap),
             ).fetchall()
             connection.executemany("DELETE FROM record WHERE place = ?", [(place,) for place, _ in beyond])
-            return tuple(record_id for _, record_id in reversed(beyond))
+        return tuple(record_from_bytes(content).id for _, content in reversed(beyond))
 
     def get(self, kind: str, record_id: str, *, now: int) -> Record | None:
         """See `StateStore`."""
-        with self._file.step() as connection:
-            row = connection.execute(
-                "SELECT kind, id, owner, value, expires FROM record WHERE key = ? AND expires > ?",
-                (_key("record", kind, record_id), now),
-            ).fetchone()
-        return None if row is None else _record(row)
+        key = _key("record", kind, record_id)
+        with self._file.step(writes=False) as connection:
+            row = connection.execute("SELECT content FROM record WHERE key = ? AND expires > ?", (key, now)).fetchone()
+        return None if row is None else record_from_bytes(row[0])
 
     def update(self, record: Record, *, now: int) -> bool:
         """See `StateStore`."""
+        key = _key("record", record.kind, record.id)
         with self._file.step() as connection:
             found = connection.execute(
-                "UPDATE record SET value = ?, expires = ? WHERE key = ? AND expires > ?",
-                (record.value, record.expires, _key("record", record.kind, record.id), now),
+                "UPDATE record SET content = ?, expires = ? WHERE key = ? AND expires > ?",
+                (record_to_bytes(record), record.expires, key, now),
             )
             return found.rowcount == 1
 
@@ -144,35 +144,39 @@ class SqliteState:
 
     def newest_of(self, kind: str, owner: str, *, now: int) -> tuple[Record, ...]:
         """See `StateStore`."""
-        with self._file.step() as connection:
+        with self._file.step(writes=False) as connection:
             rows = connection.execute(
-                "SELECT kind, id, owner, value, expires FROM record WHERE kind = ? AND owner = ? AND expires > ? "
-                "ORDER BY place DESC",
-                (kind, owner, now),
+                "SELECT content FROM record WHERE owner = ? AND expires > ? ORDER BY place DESC",
+                (_key("owner", kind, owner), now),
             ).fetchall()
-        return tuple(_record(row) for row in rows)
+        return tuple(record_from_bytes(content) for (content,) in rows)
 
     def revoke(self, revocation: Revocation, *, now: int) -> None:
         """See `StateStore`."""
-        name = (revocation.kind, revocation.id)
+        name = name_to_text(revocation)
         with self._file.step() as connection:
             self._sweep(connection, now)
-            known = connection.execute("SELECT until FROM revocation WHERE kind = ? AND id = ?", name).fetchone()
+            known = connection.execute("SELECT until FROM revocation WHERE name = ?", (name,)).fetchone()
             until = revocation.until if known is None else max(revocation.until, known[0])
-            connection.execute("INSERT OR REPLACE INTO revocation (kind, id, until) VALUES (?, ?, ?)", (*name, until))
+            connection.execute("INSERT OR REPLACE INTO revocation (name, until) VALUES (?, ?)", (name, until))
 
     def revoked_since(self, known: RevocationNews | None, *, now: int) -> RevocationNews:
         """See `StateStore`."""
-        with self._file.step() as connection:
+        with self._file.step(writes=False) as connection:
             epoch = str(_setting(connection, "epoch"))
             after = known.generation if known is not None and known.epoch == epoch else 0
             last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'revocation'").fetchone()
             rows = connection.execute(
-                "SELECT kind, id, until FROM revocation WHERE generation > ? AND until > ? ORDER BY generation",
-                (after, now),
+                "SELECT generation, name, until FROM revocation WHERE generation > ? ORDER BY generation LIMIT ?",
+                (after, MOST_NEWS),
             ).fetchall()
-        revocations = tuple(Revocation(kind=kind, id=name, until=until) for kind, name, until in rows)
-        return RevocationNews(epoch=epoch, generation=last[0] if last else 0, revocations=revocations)
+        complete = len(rows) < MOST_NEWS
+        return RevocationNews(
+            epoch=epoch,
+            generation=(last[0] if last else 0) if complete else rows[-1][0],
+            revocations=tuple(revocation_from(name, until) for _, name, until in rows if until > now),
+            complete=complete,
+        )
 
     def wait_for_news(self, seconds: float) -> None:
         """See `StateStore`; it does not look, and returns after a tenth of a second at the latest."""
@@ -203,13 +207,8 @@ def _key(kind: str, *parts: str) -> bytes:
     return bytes.fromhex(identity(kind, *parts))
 
 
-def _setting(connection: sqlite3.Connection, name: str) -> Any:
+def _setting(connection: sqlite3.Connection, name: str) -> Any:  # a column that holds texts and numbers
     return connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()[0]
-
-
-def _record(row: Row) -> Record:
-    kind, record_id, owner, value, expires = row
-    return Record(kind=kind, id=record_id, owner=owner, value=value, expires=expires)
 
 
 def _log(connection: sqlite3.Connection, charge: Counted) -> SlidingLog:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 from durwan.state.errors import StateSetupError, StateUnavailableError
 from durwan.state.forking import start_anew_after_fork
@@ -25,16 +25,14 @@ CREATE INDEX nonce_expires ON nonce (expires);
 CREATE TABLE rising (key BLOB PRIMARY KEY, numbers TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE log (key BLOB PRIMARY KEY, entries BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX log_expires ON log (expires);
-CREATE TABLE record (place INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, kind TEXT NOT NULL,
-  id TEXT NOT NULL, owner TEXT NOT NULL, value BLOB NOT NULL, expires INTEGER NOT NULL);
-CREATE INDEX record_owner ON record (kind, owner, place);
+CREATE TABLE record (place INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, owner BLOB NOT NULL,
+  content BLOB NOT NULL, expires INTEGER NOT NULL);
+CREATE INDEX record_owner ON record (owner, place);
 CREATE INDEX record_expires ON record (expires);
-CREATE TABLE revocation (generation INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL,
-  until INTEGER NOT NULL, UNIQUE (kind, id));
+CREATE TABLE revocation (generation INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
+  until INTEGER NOT NULL);
 CREATE INDEX revocation_until ON revocation (until);
 """
-
-Row = tuple[Any, ...]  # what SQLite returns
 
 
 class StateFile:
@@ -68,8 +66,8 @@ class StateFile:
             self._connection = None
 
     @contextmanager
-    def step(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that nobody else writes during; undone if it is left with an exception.
+    def step(self, *, writes: bool = True) -> Generator[sqlite3.Connection, None, None]:
+        """One transaction, during which nobody else writes if this one does; undone if left with an exception.
 
         Raises:
             StateUnavailableError: it could not be begun in time, or not be written.
@@ -79,7 +77,7 @@ class StateFile:
         try:
             with self._translated():
                 connection = self._open()
-                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
                 try:
                     yield connection
                     connection.execute("COMMIT")
@@ -164,7 +162,7 @@ class StateFile:
                 connection.close()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self) -> Generator[None, None, None]:
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -176,4 +174,4 @@ class StateFile:
             raise StateUnavailableError(self.name, error.strerror or "it cannot be opened") from error
 
 
-__all__ = ["Row", "StateFile"]
+__all__ = ["StateFile"]

@@ -15,6 +15,8 @@ from typing import Final, Protocol
 # How many numbers of one scope are remembered inside a window of nonces that only rise.
 MOST_RISING: Final = 1024
 RISING_END: Final = 10**20
+MOST_NEWS: Final = 1000
+_LONGEST: Final = 10**13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +27,11 @@ class LimitCharge:
         limit: the limit's name.
         per: what it is counted by, each value as its canonical text.
         count: how much the window holds.
-        period: the length of the window in milliseconds, at least 1.
+        period: the length of the window in milliseconds, at least 1 and at most 10**13.
         cost: how much is charged, at least 0.
 
     Raises:
-        ValueError: the period is not positive, or an amount is negative.
+        ValueError: the period is out of range, or an amount is negative.
     """
 
     limit: str
@@ -39,8 +41,8 @@ class LimitCharge:
     cost: int | Decimal = 1
 
     def __post_init__(self) -> None:
-        if self.period < 1 or self.count < 0 or self.cost < 0:
-            raise ValueError(f"limit {self.limit!r}: the period must be positive, count and cost must not be negative")
+        if not (1 <= self.period <= _LONGEST and self.count >= 0 and self.cost >= 0):
+            raise ValueError(f"limit {self.limit!r}: the period is out of range, or count or cost is negative")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +79,15 @@ class RevocationNews:
 
     Attributes:
         epoch: changes when the store may have forgotten something; then `revocations` are all that it knows.
-        generation: that of the last revocation.
-        revocations: in the order in which they were made.
+        generation: that of the last revocation of which this tells.
+        revocations: in the order in which they were made; at most 1,000 by SQLite and Redis.
+        complete: whether these were all; otherwise, ask for what came after them.
     """
 
     epoch: str
     generation: int
     revocations: tuple[Revocation, ...]
+    complete: bool = True
 
 
 class StateStore(Protocol):
@@ -175,6 +179,7 @@ class StateStore(Protocol):
 
 
 __all__ = [
+    "MOST_NEWS",
     "MOST_RISING",
     "RISING_END",
     "LimitCharge",
