@@ -127,7 +127,9 @@ def _life(folder: Path, seconds: float, counts: Counts) -> list[tuple[str, str]]
     return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2 and len(pair[1]) == 58]
 
 
-def _look(folder: Path, newest: dict[str, str], oldest: dict[str, str], counts: Counts, untold: Collection[str]) -> None:
+def _look(
+    folder: Path, newest: dict[str, str], oldest: dict[str, str], counts: Counts, untold: Collection[str]
+) -> None:
     try:
         store = KeyStore(folder / "keys.secrets", _sealing, clock=_now)
         keys, _ = ring_in(folder).read()

@@ -249,6 +249,23 @@ def test_check_reports_what_is_dangerous(durwan: Call) -> None:
     assert durwan("check", "--fail-on", "never").code == 0
 
 
+def test_scopes_that_no_request_needs_are_reported(durwan: Call) -> None:
+    """Of a key that traded and never read its account, the scope to read it; of one that asked for nothing, none."""
+    shutil.copytree(POLICIES, "policies")
+    key_file = Path("policies/keys/example.yaml")
+    key_file.write_text(key_file.read_text().replace("[orders.write]", "[orders.write, account.read]"))
+    examples = json.loads(Path("policies/examples/requests.json").read_text())
+    mine = [each for each in examples if each.get("key") == "desk-7" and each["action"].startswith("orders.")]
+    assert mine
+    Path("month.json").write_text(json.dumps(mine))
+    words = ("check", "--keys", str(key_file), "--now", "2026-03-02T09:00:00Z", "-f", "json")
+    found = durwan(*words, "--requests", "month.json").json["findings"]
+    unused = [(each["key"], each["words"].rpartition(" ")[2]) for each in found if each["code"] == "unused_scope"]
+    assert unused == [("desk-7", "account.read")]
+    assert "unused_scope" not in {each["code"] for each in durwan(*words).json["findings"]}
+    assert durwan("check", "--requests", "month.json").code == 2
+
+
 def test_a_secret_that_is_older_than_is_said_is_grave(durwan: Call) -> None:
     """Somebody who writes a later `rotated` into the key file by hand deceives the policies."""
     durwan("new", "a", "--network", "203.0.113.7")
