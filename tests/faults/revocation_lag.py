@@ -92,8 +92,8 @@ class Follower:
 
     def end(self) -> None:
         """Ends it."""
-        self._in.close()
-        self._process.wait(timeout=10)
+        with self._process:
+            self._in.close()
 
 
 def run(kind: str, place: str, rounds: int, proxy: Proxy | None) -> Lags:

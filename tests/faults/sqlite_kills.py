@@ -57,11 +57,11 @@ def _life(path: Path, life: int, random: Random) -> int:
     command = [sys.executable, "-m", __spec__.name, "--write", str(path), str(life)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    acknowledged = [process.stdout.readline()]
-    time.sleep(random.uniform(0, 0.1))
-    process.kill()
-    acknowledged += process.stdout.readlines()
-    process.wait()
+    with process:
+        acknowledged = [process.stdout.readline()]
+        time.sleep(random.uniform(0, 0.1))
+        process.kill()
+        acknowledged += process.stdout.readlines()
     return len([line for line in acknowledged if line.endswith("\n")])
 
 

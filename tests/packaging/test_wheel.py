@@ -111,7 +111,7 @@ def test_the_wheel_installs_its_commands(wheel: Path) -> None:
     """The commands are the ones that are promised, each a function that exists."""
     points = configparser.ConfigParser()
     points.read_string(_metadata(wheel, "entry_points.txt"))
-    assert list(points["console_scripts"]) == ["policy-check"]
+    assert list(points["console_scripts"]) == ["durwan", "policy-check"]
     assert dict(points["pytest11"]) == {"durwan": "durwan.pytest_plugin"}
     for target in points["console_scripts"].values():
         module, _, function = target.partition(":")

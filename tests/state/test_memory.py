@@ -101,7 +101,7 @@ def test_a_child_process_begins_empty() -> None:
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with store._changed:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - to fork at the worst moment
+        with store._lock:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - to fork at the worst moment
             held.set()
             done.wait()
 

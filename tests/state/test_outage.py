@@ -36,7 +36,7 @@ def test_only_limits_go_on_without_the_store() -> None:
 
 
 def test_a_gateway_alone_lets_its_share_through() -> None:
-    """While the store cannot be asked, a gateway lets a third of each limit through, names what is used up, and ends that."""
+    """While the store cannot be asked, one of three gateways lets a third of each limit through."""
     store = Gone()
     limits = SharedLimits(store, gateways=3)
     asked = [charge(10, 1000), charge(100, 1000, 1, "wide")]
@@ -61,7 +61,7 @@ def test_a_share_is_cut_off() -> None:
         SharedLimits(store, gateways=0)
 
 
-# ---------------------------------------------------------------------------------------------------------------- awaited
+# -------------------------------------------------------------------------------------------------------------- awaited
 
 
 def test_every_operation_is_awaited(make_store: Callable[[], StateStore]) -> None:

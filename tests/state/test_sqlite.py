@@ -107,14 +107,18 @@ def test_a_thread_that_waits_too_long_is_refused(tmp_path: Path) -> None:
 
 def test_a_full_file_refuses(tmp_path: Path) -> None:
     """A file that may not grow accepts nothing more, forgets nothing, and takes new ones once old ones expired."""
-    store = SqliteState(tmp_path / "state.db", most_bytes=256 << 10)
+    store = SqliteState(tmp_path / "state.db", most_bytes=80 << 10)
     accepted = 0
-    with pytest.raises(StateUnavailableError, match="FULL"):
-        while True:
-            assert store.accept_once("desk", str(accepted), expires=NOW + 1000, now=NOW)
+
+    def fill() -> None:
+        nonlocal accepted
+        while store.accept_once("desk", f"{accepted:0100}", expires=NOW + 1000, now=NOW):
             accepted += 1
+
+    with pytest.raises(StateUnavailableError, match="FULL"):
+        fill()
     assert accepted > 100
-    assert not any(store.accept_once("desk", str(each), expires=NOW + 1000, now=NOW) for each in range(accepted))
+    assert not any(store.accept_once("desk", f"{each:0100}", expires=NOW + 1000, now=NOW) for each in range(accepted))
     assert store.accept_once("desk", "new", expires=NOW + 3000, now=NOW + 2000)
     store.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from durwan.credentials.refusals import Refusal, refuse
@@ -59,6 +59,15 @@ class Credential:
     scheme: str | None = None
     materials: tuple[Material, ...] = ()
     fillers: tuple[Material, ...] = ()
+    # The candidates of every kind, where time changes none of them: that is nearly always so.
+    _lasting: dict[Kind, tuple[Material, ...]] = field(
+        default_factory=dict[Kind, tuple[Material, ...]], init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        """Works out beforehand what every request would ask for again."""
+        if all(each.until is None for each in self.materials):
+            self._lasting.update({kind: self._candidates(kind, 0) for kind in KINDS})
 
     def candidates(self, kind: Kind, now: int) -> tuple[Material, ...]:
         """What a signature is to be verified with, one after the other until one is right.
@@ -66,6 +75,9 @@ class Credential:
         There are always as many: where the key has fewer, nobody's stand in their places. So a wrong signature costs
         the same, whether the key exists, has this kind of material, or is being rotated.
         """
+        return self._lasting.get(kind) or self._candidates(kind, now)
+
+    def _candidates(self, kind: Kind, now: int) -> tuple[Material, ...]:
         good = [each for each in self.materials if each.kind == kind and each.is_good(now)][:MOST_AT_ONCE]
         if len(good) < MOST_AT_ONCE:
             good += [each for each in self.fillers if each.kind == kind] * (MOST_AT_ONCE - len(good))

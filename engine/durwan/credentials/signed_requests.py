@@ -10,7 +10,7 @@ from durwan.credentials.key_store import KeyStore, KeysUnavailableError
 from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal, refuse
 from durwan.credentials.schemes.keys import EcdsaKey, Ed25519Key, RsaKey, VerifyingKey, WeakKeyError
-from durwan.credentials.schemes.scheme import Scheme, SignedParts
+from durwan.credentials.schemes.scheme import Scheme, SignedParts, StaticCredential
 
 # A nonce of a scheme without timestamps is remembered for ever, which is as long as a store lasts.
 _FOR_EVER: Final = 253_402_300_799_999
@@ -37,22 +37,17 @@ class Revoked(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Current:
-    """The keys of a credential that are good at one instant."""
-
-    keys: tuple[VerifyingKey, ...]
-    passphrase: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Prepared:
     """A credential as a scheme takes it. `made_of` is what it was made of, by which it is known to be current."""
 
     made_of: Credential
-    keys: tuple[tuple[VerifyingKey, int | None], ...]
-    passphrase: bytes | None
-    # What is good at any instant, where nothing of it ends.
-    always: _Current | None
+    # What to try one after the other, each until an instant: while a key is being replaced, the old passphrase goes
+    # with the old secret.
+    tried: tuple[tuple[StaticCredential, int | None], ...]
+
+    def at(self, now: int) -> list[StaticCredential]:
+        """What is good at an instant."""
+        return [credential for credential, until in self.tried if until is None or now < until]
 
 
 class SignedRequests:
@@ -91,36 +86,35 @@ class SignedRequests:
         except KeysUnavailableError as error:
             return error.refusal
         usable = found.known and found.scheme in (None, self._scheme.name)
-        current = self._current(found, now) if usable else None
-        refusal = self._scheme.verify(parts, current, now)
+        refusal: Refusal | None = None
+        for credential in (self._prepared_of(found).at(now) if usable else ()) or (None,):
+            refusal = self._scheme.verify(parts, credential, now)
+            if refusal is None:
+                break
         if refusal is not None:
             return refusal
         return found.standing() or self._revocation(parts.key_id) or self._replay(parts, now) or parts.key_id
 
     # ----------------------------------------------------------------------------------------------------- keys
 
-    def _current(self, found: Credential, now: int) -> _Current:
+    def _prepared_of(self, found: Credential) -> _Prepared:
         prepared = self._prepared.get(found.key_id)
         if prepared is None or prepared.made_of is not found:
             prepared = self._prepared[found.key_id] = self._prepare(found)
-        if prepared.always is not None:
-            return prepared.always
-        good = tuple(key for key, until in prepared.keys if until is None or now < until)
-        return _Current(good, prepared.passphrase)
+        return prepared
 
     def _prepare(self, found: Credential) -> _Prepared:
         """What can be used in this scheme; a secret that is none in it verifies nothing."""
-        keys: list[tuple[VerifyingKey, int | None]] = []
+        tried: list[tuple[StaticCredential, int | None]] = []
         for material in found.materials:
             try:
-                keys += [(key, material.until) for key in self._keys_of(material)]
+                keys = tuple(self._keys_of(material))
             except WeakKeyError:
                 continue
-        newest = next((each.passphrase for each in found.materials if each.passphrase is not None), None)
-        passphrase = None if newest is None else newest.reveal()
-        ends = any(until is not None for _, until in keys)
-        always = None if ends else _Current(tuple(key for key, _ in keys), passphrase)
-        return _Prepared(found, tuple(keys), passphrase, always)
+            passphrase = None if material.passphrase is None else material.passphrase.reveal()
+            if keys:
+                tried.append((StaticCredential(keys, passphrase), material.until))
+        return _Prepared(found, tuple(tried))
 
     def _keys_of(self, material: Material) -> list[VerifyingKey]:
         wanted = self._scheme.profile.algorithms

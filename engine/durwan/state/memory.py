@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from threading import Condition
+from threading import Condition, Lock
 from typing import Final, TypeVar
 
 from durwan.state.amounts import Counted, all_counted
@@ -22,6 +22,8 @@ from durwan.state.store import LimitCharge, Record, Revocation, RevocationNews, 
 
 _MOST: Final = 1_000_000
 _SLACK: Final = 64
+# Up to how many characters scope and nonce are kept as they are.
+_SHORT: Final = 128
 _NAME: Final = "the state in memory"
 
 Key = TypeVar("Key")
@@ -33,7 +35,7 @@ class _Contents:
     """Everything that one process remembers."""
 
     most: int
-    nonces: Expiring[str, None] = field(init=False)
+    nonces: Expiring[tuple[str, str | None], None] = field(init=False)
     logs: Expiring[str, SlidingLog] = field(init=False)
     records: Expiring[str, Record] = field(init=False)
     # The keys of an owner's records, the oldest first; some may be gone.
@@ -70,7 +72,8 @@ class MemoryState:
 
     def start_anew(self) -> None:
         """Forgets everything: in a child process, whose parent may have been changing it."""
-        self._changed = Condition()
+        self._lock = Lock()
+        self._changed = Condition(self._lock)
         self._contents = _Contents(self._most)
 
     @property
@@ -80,11 +83,12 @@ class MemoryState:
 
     def accept_once(self, scope: str, nonce: str, *, expires: int, now: int, issued: int | None = None) -> bool:
         """See `StateStore`."""
-        key = identity("nonce", scope, nonce)
-        with self._changed:
+        # Two short texts need no digest, which would take longer than all the rest.
+        short = len(scope) + len(nonce) <= _SHORT
+        key = (scope, nonce) if short else (identity("nonce", scope, nonce), None)
+        with self._lock:
             nonces = self._open().nonces
-            earliest = earliest_use(issued, expires, now)
-            if self._since is not None and earliest < self._since:
+            if self._since is not None and (earliest := earliest_use(issued, expires, now)) < self._since:
                 raise StateUnavailableError(_NAME, forgotten_text(earliest, self._since))
             # What expired is forgotten: if the clock was set back since, it would look new.
             if expires <= now or expires <= nonces.horizon or key in nonces:
@@ -96,7 +100,7 @@ class MemoryState:
         """See `StateStore`."""
         check_rising(number, window)
         key = identity("rising", scope)
-        with self._changed:
+        with self._lock:
             rising = self._open().rising
             if key not in rising and len(rising) >= self._most:
                 raise StateUnavailableError(_NAME, "it is full")
@@ -105,7 +109,7 @@ class MemoryState:
     def charge(self, charges: Sequence[LimitCharge], *, now: int) -> tuple[UsedUp, ...]:
         """See `StateStore`."""
         found = all_counted(charges)
-        with self._changed:
+        with self._lock:
             contents = self._open()
             used_up = _used_up(contents, charges, found, now)
             if not used_up:
@@ -115,14 +119,14 @@ class MemoryState:
     def peek(self, charges: Sequence[LimitCharge], *, now: int) -> tuple[UsedUp, ...]:
         """See `StateStore`."""
         found = all_counted(charges)
-        with self._changed:
+        with self._lock:
             return _used_up(self._open(), charges, found, now)
 
     def put(self, record: Record, *, cap: int, now: int) -> tuple[str, ...]:
         """See `StateStore`."""
         key = identity("record", record.kind, record.id)
         owner = identity("owner", record.kind, record.owner)
-        with self._changed:
+        with self._lock:
             contents = self._open()
             _put(contents.records, key, record, record.expires, now)
             owned = {each: None for each in contents.owned.get(owner, ()) if each in contents.records and each != key}
@@ -135,14 +139,14 @@ class MemoryState:
 
     def get(self, kind: str, record_id: str, *, now: int) -> Record | None:
         """See `StateStore`."""
-        with self._changed:
+        with self._lock:
             found = self._open().records.get(identity("record", kind, record_id))
             return found if found is not None and found.expires > now else None
 
     def update(self, record: Record, *, now: int) -> bool:
         """See `StateStore`."""
         key = identity("record", record.kind, record.id)
-        with self._changed:
+        with self._lock:
             records = self._open().records
             found = records.get(key)
             if found is None or found.expires <= now:
@@ -152,12 +156,12 @@ class MemoryState:
 
     def delete(self, kind: str, record_id: str) -> None:
         """See `StateStore`."""
-        with self._changed:
+        with self._lock:
             self._open().records.remove(identity("record", kind, record_id))
 
     def newest_of(self, kind: str, owner: str, *, now: int) -> tuple[Record, ...]:
         """See `StateStore`."""
-        with self._changed:
+        with self._lock:
             contents = self._open()
             keys = reversed(contents.owned.get(identity("owner", kind, owner), {}))
             found = [contents.records.get(key) for key in keys]
@@ -166,7 +170,7 @@ class MemoryState:
     def revoke(self, revocation: Revocation, *, now: int) -> None:
         """See `StateStore`."""
         key = (revocation.kind, revocation.id)
-        with self._changed:
+        with self._lock:
             contents = self._open()
             # Taken away first, so that it comes to stand behind all others.
             known = contents.revoked.remove(key)
@@ -177,7 +181,7 @@ class MemoryState:
 
     def revoked_since(self, known: RevocationNews | None, *, now: int) -> RevocationNews:
         """See `StateStore`."""
-        with self._changed:
+        with self._lock:
             contents = self._open()
             after = known.generation if known is not None and known.epoch == contents.epoch else 0
             news = takewhile(lambda entry: entry[0] > after, contents.revoked.newest_first())
@@ -189,14 +193,14 @@ class MemoryState:
     def wait_for_news(self, seconds: float) -> None:
         """See `StateStore`."""
         end = time.monotonic() + seconds
-        with self._changed:
+        with self._lock:
             before = self._contents.generation
             while not self._closed and self._contents.generation == before and time.monotonic() < end:
                 self._changed.wait(max(end - time.monotonic(), 0))
 
     def close(self) -> None:
         """Forgets everything."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._contents = _Contents(self._most)
             self._changed.notify_all()

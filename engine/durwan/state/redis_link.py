@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import SplitResult, urlsplit
@@ -116,7 +117,8 @@ class Address:
             """A connection whose reads and writes end together."""
 
             def _connect(self) -> TimedSocket:
-                sockets[:] = [TimedSocket(super()._connect())]
+                inner = super()._connect()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - no types
+                sockets[:] = [TimedSocket(cast("socket.socket", inner))]
                 return sockets[0]
 
         return cast("Connection", Timed(**pool.connection_kwargs)), sockets

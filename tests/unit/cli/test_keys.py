@@ -204,7 +204,8 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         for row in rows:
-            writer.writerow({name: " ".join(cell) if isinstance(cell, list) else cell for name, cell in row.items()})
+            cells = {name: cell if isinstance(cell, str) else " ".join(cell) for name, cell in row.items()}
+            writer.writerow(cells)
 
 
 @pytest.mark.parametrize(
@@ -246,6 +247,23 @@ def test_check_reports_what_is_dangerous(durwan: Call) -> None:
     } <= found  # fmt: skip
     assert ended.code == 1
     assert durwan("check", "--fail-on", "never").code == 0
+
+
+def test_scopes_that_no_request_needs_are_reported(durwan: Call) -> None:
+    """Of a key that traded and never read its account, the scope to read it; of one that asked for nothing, none."""
+    shutil.copytree(POLICIES, "policies")
+    key_file = Path("policies/keys/example.yaml")
+    key_file.write_text(key_file.read_text().replace("[orders.write]", "[orders.write, account.read]"))
+    examples = json.loads(Path("policies/examples/requests.json").read_text())
+    mine = [each for each in examples if each.get("key") == "desk-7" and each["action"].startswith("orders.")]
+    assert mine
+    Path("month.json").write_text(json.dumps(mine))
+    words = ("check", "--keys", str(key_file), "--now", "2026-03-02T09:00:00Z", "-f", "json")
+    found = durwan(*words, "--requests", "month.json").json["findings"]
+    unused = [(each["key"], each["words"].rpartition(" ")[2]) for each in found if each["code"] == "unused_scope"]
+    assert unused == [("desk-7", "account.read")]
+    assert "unused_scope" not in {each["code"] for each in durwan(*words).json["findings"]}
+    assert durwan("check", "--requests", "month.json").code == 2
 
 
 def test_a_secret_that_is_older_than_is_said_is_grave(durwan: Call) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from durwan.cli.arguments import add_clock
-from durwan.cli.exits import FINDINGS, GOOD
+from durwan.cli.exits import FINDINGS, GOOD, UsageError
 from durwan.cli.keys import options
 from durwan.cli.reading import clock_of
+from durwan.credentials.kept_files import read_whole
 from durwan.credentials.key_hygiene import KeyFinding, ScopeRoles, key_findings, roles_by_name
 from durwan.credentials.key_material import Seals
 from durwan.credentials.key_upkeep import shared_secrets, upkeep_findings
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   durwan keys check
   durwan keys check --keys policies/keys/desk.yaml --fail-on medium
+  durwan keys check --keys policies/keys/desk.yaml --requests last-month.json
 
 Dangerous are: withdrawal rights or trading without an allowlist, one key for several jobs, secrets that are old, shared
 or older than is said, keys that are idle, never used or without an end, scopes that nothing needs.
 """
 
+_MOST_BYTES: Final = 256 << 20
 _GRAVITY: Final = ("high", "medium", "low")
 
 
@@ -36,6 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     help_ = "the gravity from which a finding makes the exit code 1 (default: high)"
     parser.add_argument("--fail-on", choices=[*_GRAVITY, "never"], default="high", help=help_)
+    help_ = "requests of these keys, as policy-check eval takes them: scopes that none of them needs are reported"
+    parser.add_argument("--requests", metavar="FILE", help=help_)
     add_clock(parser)
     options.add_files(parser)
 
@@ -50,6 +56,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         *key_findings(keys.records(), roles, now),
         *upkeep_findings(keys.records(), secrets, roles, now, elsewhere=venue.taken),
         *_shared(arguments, output, secrets),
+        *_unused(arguments, keys, now),
     ]
     found.sort(key=lambda each: _GRAVITY.index(each.severity))
     _write(output, found, len(keys.records()))
@@ -72,6 +79,23 @@ def _shared(arguments: argparse.Namespace, output: Output, secrets: StoredSecret
         output.progress("without the sealing key, nobody can tell whether two keys have the same secret")
         return []
     return list(shared_secrets(secrets, Seals(options.sealing_of(arguments), secrets.sealed_with)))
+
+
+def _unused(arguments: argparse.Namespace, keys: KeyFile, now: int) -> list[KeyFinding]:
+    """Scopes that no request needed, where there are requests to judge by."""
+    if arguments.requests is None:
+        return []
+    compilation = options.policies_of(arguments)
+    if compilation is None:
+        raise UsageError("--requests needs the policies that decide them: name the policy set with --policies")
+    # Of no use to the other checks.
+    from durwan.runtime.engine import Engine  # noqa: PLC0415
+    from durwan.workshop.request_text import read_requests  # noqa: PLC0415
+    from durwan.workshop.unused_scopes import unused_scopes  # noqa: PLC0415
+
+    requests, _ = read_requests(read_whole(Path(arguments.requests), _MOST_BYTES, "the file of requests"))
+    with Engine(compilation.finished, clock=lambda: now) as engine:
+        return unused_scopes(engine.decide, keys.records(), requests)
 
 
 def _has_sealing_key(arguments: argparse.Namespace) -> bool:
