@@ -392,6 +392,23 @@ def test_scopes_are_one_text(value: object) -> None:
     assert accepted(verifier().verify(token({**CLAIMS, "scope": "orders.readonly"}))).scopes == {"orders.readonly"}
 
 
+def test_rules_that_make_no_sense_are_refused() -> None:
+    """Rules without issuer, audience, type or life, or that ask for claims nobody reads, are none."""
+    wrong: list[dict[str, Any]] = [
+        {"issuer": ""},
+        {"audience": ""},
+        {"types": frozenset()},
+        {"required": frozenset({"azp"})},
+        {"longest": 0},
+        {"leeway": -1},
+        {"headers": frozenset({"kid"})},
+    ]
+    for each in wrong:
+        settings: dict[str, Any] = {"issuer": ISSUER, "audience": AUDIENCE, **each}
+        with pytest.raises(InvalidTokenRulesError):
+            TokenRules(**settings)
+
+
 # ------------------------------------------------------------------------------------------------------ R34: extensions
 
 
@@ -417,6 +434,13 @@ def test_scopes_are_one_text(value: object) -> None:
 def test_what_a_header_may_not_hold_is_refused(further: Mapping[str, object]) -> None:
     """Beside algorithm, key and the one type, a header holds nothing."""
     assert code(verifier().verify(token(header={**HEADER, **further}))) == "token_invalid"
+
+
+def test_an_issuers_own_header_can_be_passed_over() -> None:
+    """A parameter that the configuration names is not looked at; any other is refused as before."""
+    rules = TokenRules(issuer=ISSUER, audience=AUDIENCE, headers=frozenset({"nonce"}))
+    assert code(verifier(rules=rules).verify(token(header={**HEADER, "nonce": "1"}))) == "accepted"
+    assert code(verifier(rules=rules).verify(token(header={**HEADER, "nonces": "1"}))) == "token_invalid"
 
 
 def test_a_header_without_type_is_refused() -> None:

@@ -10,7 +10,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Coroutine, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -125,7 +125,7 @@ class IssuerClient:
         """
         try:
             return future.result(self.deadline + _GRACE)
-        except TimeoutError:
+        except (TimeoutError, CancelledError):
             raise IssuerUnavailableError("the issuer did not answer in time") from None
 
     async def wait_async(self, future: Future[T]) -> T:
@@ -134,6 +134,11 @@ class IssuerClient:
             return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), self.deadline + _GRACE)
         except TimeoutError:
             raise IssuerUnavailableError("the issuer did not answer in time") from None
+        except asyncio.CancelledError:
+            # Either whoever waits was cancelled, or the work was, by `close`.
+            if not future.cancelled():
+                raise
+            raise IssuerUnavailableError("the issuer is not asked any more") from None
 
     async def get(self, url: str) -> Answer:
         """What a `GET` of an address gives; to be awaited by work of this client alone.

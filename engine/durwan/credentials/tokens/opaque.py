@@ -165,7 +165,6 @@ class OpaqueTokens:
         now = self._clock()
         try:
             token, _ = self._read(text.decode("ascii", "replace") if isinstance(text, bytes) else text, now)
-            check_revoked(token.revocation_ids, self._revoked)
         except TokenRefusedError as refused:
             return refused.refusal
         return token
@@ -207,7 +206,7 @@ class OpaqueTokens:
         return IssuedToken(text, replace(token, revocation_ids=(token_id, *ancestors)))
 
     def _read(self, text: str, now: int) -> tuple[VerifiedToken, tuple[str, ...]]:
-        """What is kept of a token, and of which tokens it was made."""
+        """What is kept of a token that is good now, and of which tokens it was made."""
         if not is_token_text(text):
             raise TokenRefusedError("token_malformed")
         token_id = self._id(text)
@@ -217,6 +216,7 @@ class OpaqueTokens:
             self._record(each, now)
         if now >= token.expires:
             raise TokenRefusedError("token_expired")
+        check_revoked(token.revocation_ids, self._revoked)
         return token, ancestors
 
     def _record(self, token_id: str, now: int) -> bytes:

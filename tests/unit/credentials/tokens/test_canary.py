@@ -17,6 +17,7 @@ from durwan.credentials.tokens.dpop import DpopNonces, DpopVerifier
 from durwan.credentials.tokens.introspection import ClientSecret, Introspection
 from durwan.credentials.tokens.issuer_client import IssuerClient
 from durwan.credentials.tokens.jwk import key_of_jwk
+from durwan.credentials.tokens.jwt_verifier import JwtVerifier
 from durwan.credentials.tokens.key_set import read_key_set
 from durwan.credentials.tokens.opaque import Grant, OpaqueTokens
 from durwan.credentials.tokens.remote_key_set import RemoteKeySet
@@ -188,6 +189,4 @@ def test_an_exchange_shows_nothing(answer: Answering, caplog: pytest.LogCaptureF
 
 
 def verifier_of(keys: RemoteKeySet) -> Any:
-    from durwan.credentials.tokens.jwt_verifier import JwtVerifier
-
     return JwtVerifier(RULES, keys, clock=lambda: NOW)

@@ -7,6 +7,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from threading import Timer
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,6 +16,7 @@ import pytest
 from durwan.credentials.tokens.claims import TokenRules
 from durwan.credentials.tokens.introspection import ClientSecret, Introspection, InvalidIntrospectionError
 from durwan.credentials.tokens.issuer_client import InvalidIssuerUrlError, IssuerClient, IssuerUnavailableError
+from durwan.credentials.tokens.jwk import thumbprint_of
 from durwan.credentials.tokens.revocation import IssuerRevocation
 from tests.issuer_server import Handler, Issuer, document, issuer_server, silent
 from tests.tokens import AUDIENCE, ISSUER, NOW, SECONDS, Revoked, accepted, code, ec_key, jwk, token
@@ -268,8 +270,6 @@ def test_wrong_settings_are_refused(bench: Bench) -> None:
 
 def test_a_token_bound_to_a_key_says_so(bench: Bench) -> None:
     """The issuer's word on the key that a token is bound to is kept."""
-    from durwan.credentials.tokens.jwk import thumbprint_of
-
     bench.says(**{**ACTIVE, "cnf": {"jkt": thumbprint_of(jwk(ec_key()))}, "token_type": "DPoP"})
     assert accepted(bench.asking.verify("opaque")).kind == "dpop"
 
@@ -296,3 +296,33 @@ def test_a_token_is_revoked_at_its_issuer(bench: Bench) -> None:
             revoking.revoke("opaque")
     with pytest.raises(ValueError, match="hint"):
         revoking.revoke("opaque", hint="id_token")
+
+
+def test_a_client_that_is_closed_meanwhile_denies(bench: Bench) -> None:
+    """Whoever waits when the client is closed is refused, with and without an event loop; none of them hangs."""
+    bench.issuer.answer = silent
+    closing = Timer(0.1, bench.client.close)
+    closing.start()
+    assert bench.code() == "issuer_unavailable"
+    closing.join()
+    bench.now += 500
+
+    async def run() -> str:
+        asyncio.get_running_loop().call_later(0.1, bench.client.close)
+        return code(await bench.asking.verify_async("opaque"))
+
+    assert asyncio.run(run()) == "issuer_unavailable"
+
+
+def test_a_caller_that_is_cancelled_is_cancelled(bench: Bench) -> None:
+    """That somebody gives up waiting is no answer of the issuer's."""
+
+    async def run() -> None:
+        bench.issuer.answer = silent
+        waiting = asyncio.ensure_future(bench.asking.verify_async("opaque"))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(run())

@@ -137,6 +137,7 @@ def test_a_revocation_told_elsewhere_counts() -> None:
     assert isinstance(child, IssuedToken)
     bench.revoked.ids.add(parent.token.revocation_ids[0])
     assert [bench.code(each.text) for each in (parent, child)] == ["token_revoked", "token_revoked"]
+    assert code(bench.tokens.narrow(parent.text, {"orders.read"}, lifetime=60_000)) == "token_revoked"
     bench.revoked.broken = True
     assert bench.code(parent.text) == "state_unavailable"
 

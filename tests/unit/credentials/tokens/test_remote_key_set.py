@@ -136,6 +136,17 @@ def test_a_set_that_is_none_changes_nothing(bench: Bench) -> None:
     assert len(bench.issuer.asked) == 5
 
 
+def test_a_set_has_at_most_64_kibibytes(bench: Bench) -> None:
+    """One byte more, and what would be a good set is none."""
+    good = key_set(jwk(ec_key(), kid="k1"))
+    bench.issuer.answer = document(good.ljust(65_537))
+    assert bench.code("k1") == "keys_unavailable"
+    assert bench.keys.fault == "the issuer answers with more than 65536 bytes"
+    bench.issuer.answer = document(good.ljust(65_536))
+    bench.now = LEAST_PAUSE
+    assert bench.code("k1") == "accepted"
+
+
 def test_a_clock_that_is_set_back_trusts_nothing(bench: Bench) -> None:
     """Keys from the future are fetched again before they serve."""
     bench.now = HOUR

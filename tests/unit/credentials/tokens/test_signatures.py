@@ -15,7 +15,7 @@ from durwan.credentials.tokens.jwk import algorithms_of, key_of_jwk, thumbprint_
 from durwan.credentials.tokens.refused import TokenRefusedError
 from durwan.credentials.tokens.signatures import PUBLIC_KEY_ALGORITHMS, InvalidTokenKeyError
 from durwan.credentials.tokens.token_keys import HmacKey, TokenKey, public_key
-from tests.tokens import CLAIMS, HEADER, accepted, code, ec_key, ed_key, pem, rsa_key, shared, verifier
+from tests.tokens import CLAIMS, HEADER, accepted, code, ec_key, ed_key, pem, rsa_key, shared, signature, verifier
 
 
 def key_of(members: dict[str, Any]) -> TokenKey | None:
@@ -117,6 +117,15 @@ def test_what_another_implementation_signs_verifies(alg: str) -> None:
         key.verifies(spoilt, read.signing_input)
         for spoilt in (b"", read.signature[:-1], read.signature + b"\0", bytes(len(read.signature)))
     )
+
+
+def test_a_signature_has_one_length() -> None:
+    """The two numbers of an ECDSA signature have their full size, and no zeros before or between them."""
+    key = public_key(pem(ec_key()), "ES256")
+    good = signature(ec_key(), b"message")
+    assert key.verifies(good, b"message")
+    for other in (good[:32] + b"\0" + good[32:], good[:32] + bytes(32) + good[32:], b"\0" + good, good + b"\0"):
+        assert not key.verifies(other, b"message")
 
 
 def test_what_we_read_another_implementation_reads_alike() -> None:
