@@ -223,14 +223,17 @@ class _Writer:
             self._add("age = None")
             return
         if "window" in self._in_headers:
-            self._add(f"window = get({self._constant(self._in_headers['window'])}, b'')")
+            self._add(f"window = get({self._constant(self._in_headers['window'])})")
         else:
             name = self._constant(self._in_parameters["window"])
-            self._add(f"window = flat[2 * names.index({name}) + 1] if {name} in found else b''")
+            self._add(f"window = flat[2 * names.index({name}) + 1] if {name} in found else None")
         # Nearly everybody asks for a whole number of seconds; the careful way reads the others.
-        ages = {str(each).encode(): each * 1_000 for each in range(1_000, rule.most + 1, 1_000)}
-        self._add(f"age = {self._constant({**ages, b'': rule.default * 1_000})}.get(window)")
+        ages: dict[bytes | None, int] = {
+            str(each).encode(): each * 1_000 for each in range(1_000, rule.most + 1, 1_000)
+        }
+        self._add(f"age = {self._constant({**ages, None: rule.default * 1_000})}.get(window)")
         self._unless("age is not None")
+        self._add("window = window or b''")
 
     def _nonce(self) -> None:
         rule = self._profile.nonce
