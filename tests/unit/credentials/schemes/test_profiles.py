@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from durwan.credentials.schemes.credential import StaticCredential
 from durwan.credentials.schemes.keys import HmacKey
 from durwan.credentials.schemes.loading import load_scheme, read_scheme, scheme_names
 from durwan.credentials.schemes.profile_node import ProfileError
-from durwan.credentials.schemes.scheme import StaticCredential, UnsignableError
+from durwan.credentials.schemes.scheme import UnsignableError
 from tests.unit.credentials.schemes.signed import NAMES, NOW, outcome, parts_of, request, signed
 
 NEW_EXCHANGE = """{
@@ -70,6 +71,7 @@ def changed(**fields: Any) -> str:
 
 
 PLACES = json.loads(NEW_EXCHANGE)["places"]
+SHA1 = "sha1"
 CLOCK = json.loads(NEW_EXCHANGE)["timestamp"]
 
 
@@ -131,7 +133,7 @@ CLOCK = json.loads(NEW_EXCHANGE)["timestamp"]
         (changed(nonce={"rule": "rising", "below": "0"}), "below is a whole number"),
         (changed(nonce={"rule": "rising", "below": 5}), "below has to be text"),
         (changed(nonce={"rule": "once", "least": 9, "most": 8, "characters": "base64url"}), "from 1 to 8"),
-        (changed(passphrase="sha1"), "passphrase has to be one of plain, hmac"),
+        (changed(passphrase=SHA1), "passphrase has to be one of plain, hmac"),
         (changed(body="xml"), "body has to be one of json"),
         (changed(remarks="text"), "remarks has to be a list"),
         ("[]", "the profile has to be a mapping"),

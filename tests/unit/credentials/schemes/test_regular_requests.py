@@ -102,7 +102,7 @@ def method(raw: RawRequest, random: Random) -> RawRequest:
     return replace(raw, method=random.choice(("GET", "get", "TRACE", "HEAD", "DELETE", "")))
 
 
-def nothing(raw: RawRequest, random: Random) -> RawRequest:
+def nothing(raw: RawRequest, _: Random) -> RawRequest:
     return raw
 
 

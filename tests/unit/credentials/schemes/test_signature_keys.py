@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from durwan.credentials.schemes.keys import (
-    Ed25519Key,
     EcdsaKey,
+    Ed25519Key,
     HmacKey,
     PrivateKey,
     RsaKey,
@@ -119,7 +119,7 @@ def test_the_two_paddings_of_rsa_are_not_confused() -> None:
 
 def test_weak_and_wrong_keys_are_refused() -> None:
     """RSA below 2048 bits or with a small exponent, another curve, another kind of key, and what is no key."""
-    small = rsa.generate_private_key(65_537, 1024).public_key()
+    small = rsa.generate_private_key(65_537, 1024).public_key()  # noqa: S505 - to be refused
     three = rsa.RSAPublicNumbers(3, RSA.public_key().public_numbers().n).public_key()
     other = ec.generate_private_key(ec.SECP384R1()).public_key()
     with pytest.raises(WeakKeyError, match="1024 bits"):
