@@ -91,7 +91,7 @@ engine = engine_of(generate_program(1))
 for seed in range(20):
     request = generate_request(Random(seed))
     engine.decide(request)
-    engine.explain(request)
+    engine.explain(request, nearest=False)
 """
     assert _heavy(_loaded_by(statements)) == set()
 

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from durwan.diagnostics.codes import CODES
-from tests.language.literate import check_files
+from durwan.workshop.proof_lint import prove_lint
+from tests.language.literate import NOW, check_files
 
 _BLOCK = re.compile(r"^```([a-z]+)(?: (\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _SECTIONS = ("P02", "P03", "P04", "P056", "P06", "P07")
@@ -28,7 +29,8 @@ def _examples(code: str) -> list[dict[str, str]]:
 
 def _codes(files: dict[str, str]) -> list[str]:
     found = check_files(files, observed=())
-    return [item.code for item in (*found.errors, *found.warnings)]
+    proved = () if found.program is None else prove_lint(found.program, near=NOW).diagnostics
+    return [item.code for item in (*found.errors, *found.warnings, *proved)]
 
 
 @pytest.mark.parametrize("code", PAGES)
@@ -52,4 +54,4 @@ def test_second_example_is_repaired(code: str) -> None:
     """The second example of a page has neither this mistake nor any error."""
     found = check_files(_examples(code)[1], observed=())
     assert found.errors == []
-    assert code not in [item.code for item in found.warnings]
+    assert code not in _codes(_examples(code)[1])

@@ -89,11 +89,10 @@ def requests_of(key_id: str, action: str, random: Random) -> Iterator[dict[str, 
         request["now"] = random.choice(("2026-03-02T09:00:00Z", "2026-03-02T09:00:00Z", random.choice(pools["now"])))
         request["key"] = record
         request["gateway"] = {"environment": record["environment"]}
-        about = request.setdefault("request", {})
-        about["subaccount"] = record["subaccount"]
-        about["symbol"] = random.choice([*record["symbols"], "BTC-PERP"])
+        symbol = random.choice([*record["symbols"], "BTC-PERP"])
+        request["request"] = {**(request.get("request") or {}), "subaccount": record["subaccount"], "symbol": symbol}
         address = random.choice(("203.0.113.9", "203.0.113.77", "203.0.113.130"))
-        request["client"] = {**request.get("client", {}), "ip": address}
+        request["client"] = {**(request.get("client") or {}), "ip": address}
         for path in random.sample(sorted(pools), random.choice((0, 0, 1, 2, 4))):
             context, _, name = path.partition(".")
             if context in ("key", "action", "now") or not isinstance(request.setdefault(context, {}), dict):

@@ -36,7 +36,7 @@ def decide_corpus(*, compiled: bool = True, explained: bool = False) -> Iterator
             request = generate_request(random)
             yield repr(engine.decide(request))
             if explained:
-                engine.explain(request)
+                engine.explain(request, nearest=False)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durwan.cli import arguments as options
+from durwan.cli.action_patterns import matching_actions
 from durwan.cli.assumptions import read_assumptions
-from durwan.cli.exits import BROKEN, GOOD, UsageError
-from durwan.cli.findings import diagnostic_forms, write_broken, write_diagnostics
+from durwan.cli.exits import GOOD, UsageError
+from durwan.cli.findings import write_broken, write_mistakes
 from durwan.cli.given_keys import given_keys
 from durwan.cli.reading import compile_set, root_of
-from durwan.language.suggestions import Suggestions
 from durwan.program.wording import worded_remedy
 from durwan.workshop.access import Assumptions, Cell, Row, access_of, lets_named
 from durwan.workshop.access_drawing import draw_grid, draw_lets, draw_row
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from durwan.cli.output import Output
-    from durwan.diagnostics import Diagnostic
-    from durwan.program.program import Program
 
 EXAMPLES = """\
   policy-check access policies/
@@ -52,11 +50,11 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     if compilation.program is None:
         return write_broken(output, compilation, root)
     program = compilation.program
-    actions = _actions(arguments.action, program)
+    actions = matching_actions(arguments.action or ["*"], program)
     assumed = read_assumptions(arguments.fix or (), program.schema)
     keys, mistakes = given_keys(arguments.keys, compilation.keys, program.schema)
     if mistakes:
-        return _write_mistakes(output, mistakes)
+        return write_mistakes(output, mistakes)
     if not keys:
         raise UsageError("there is no key: put some into the set's key files, or name a file with --keys")
     classes = key_classes(program, keys) if arguments.by == "class" else each_by_itself(keys)
@@ -68,30 +66,6 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     else:
         output.write("\n".join(_drawn(rows, lets, output)) + "\n")
     return GOOD
-
-
-def _write_mistakes(output: Output, mistakes: Sequence[Diagnostic]) -> int:
-    if output.is_json:
-        output.write_json({"diagnostics": diagnostic_forms(mistakes, "")}, None)
-    else:
-        write_diagnostics(output, mistakes, "")
-    return BROKEN
-
-
-def _actions(patterns: Sequence[str] | None, program: Program) -> list[str]:
-    declared = sorted(program.schema.actions)
-    found: set[str] = set()
-    for pattern in patterns or ("*",):
-        matching = [each for each in declared if _matches(pattern, each)]
-        if not matching:
-            near = Suggestions().nearest(pattern, declared)
-            raise UsageError(f"no action is {pattern}" + ("" if near is None else f"; did you mean {near}?"))
-        found.update(matching)
-    return [action for action in declared if action in found]
-
-
-def _matches(pattern: str, action: str) -> bool:
-    return pattern in {"*", action} or (pattern.endswith(".*") and action.startswith(pattern[:-1]))
 
 
 def _drawn(rows: Sequence[Row], lets: Mapping[str, str], output: Output) -> Iterable[str]:

@@ -52,8 +52,18 @@ def choose_format(arguments: argparse.Namespace, formats: Sequence[str]) -> None
 
 def add_policy_set(parser: argparse.ArgumentParser) -> None:
     """The path of the policy set, and at which revision to read it."""
+    add_path(parser)
+    add_revision(parser)
+
+
+def add_path(parser: argparse.ArgumentParser) -> None:
+    """The path of the policy set."""
     help_ = "the directory of the policy set, or one policy file"
     parser.add_argument("path", nargs="?", default=".", metavar="PATH", help=help_)
+
+
+def add_revision(parser: argparse.ArgumentParser) -> None:
+    """At which revision to read the policy set."""
     parser.add_argument("--ref", metavar="REV", help="read it as it is at a git revision")
 
 

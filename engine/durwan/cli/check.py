@@ -22,21 +22,23 @@ from durwan.cli.judgements import CaseJudgement, Findings
 from durwan.cli.proof_output import ProofJudgement, add_deadline, deadline_of, painted_proofs, proofs_code
 from durwan.cli.reading import clock_of, compile_set, pattern_of, root_of, store_of
 from durwan.workshop.instants import midweek
-from durwan.workshop.kept_proofs import prove_kept
-from durwan.workshop.proofs import DEADLINE
+from durwan.workshop.kept_proofs import SolverNotInstalledError, is_solver_installed, prove_kept
+from durwan.workshop.proof_lint import prove_lint
+from durwan.workshop.proofs import DEADLINE, Proof
 from durwan.workshop.verification import Verification, verify
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from durwan.cli.output import Output
     from durwan.cli.progress import ProgressBar
     from durwan.compilation import Compilation
     from durwan.diagnostics import Diagnostic
     from durwan.diagnostics.terminal import Style
+    from durwan.program.program import Program
     from durwan.workshop.coverage.target import Coverage
-    from durwan.workshop.proofs import Proof
+    from durwan.workshop.proof_lint import ProofLint
 
 FORMATS = options.FORMATS
 EXAMPLES = """\
@@ -69,10 +71,13 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         compilation = compile_set(arguments)
         output.progress(f"compiled in {time.perf_counter() - began:.2f} s")
         follow = follow_cases(output, bar, root)
-        found = verify(compilation, clock, linted=True, pattern=pattern, follow=follow)
+        near = midweek() if arguments.now is None else clock()
+        proving = not arguments.no_prove
+        lint = _lint(arguments, compilation, near, bar) if proving and is_solver_installed() else None
+        found = verify(compilation, clock, linted=True, pattern=pattern, follow=follow, prove=lint)
         bar.begin("measuring coverage")
         coverage = covering.coverage_of(found, clock)
-        proofs = None if arguments.no_prove else _prove(arguments, compilation, deadline, bar)
+        proofs = _prove(arguments, compilation, deadline, near, bar) if proving else None
     seconds = time.perf_counter() - began
     output.progress(f"checked in {seconds:.2f} s")
     diagnostics = selected(arguments, found.diagnostics)
@@ -101,15 +106,38 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     return write_findings(output, findings)
 
 
+def _lint(
+    arguments: argparse.Namespace, compilation: Compilation, near: int, bar: ProgressBar
+) -> Callable[[Program], ProofLint]:
+    """What looks for the warnings that need a proof."""
+
+    def prove(program: Program) -> ProofLint:
+        bar.begin("linting by proof")
+        return prove_lint(
+            program,
+            near=near,
+            store=store_of(arguments),
+            revision=compilation.revision,
+            settled=lambda _: bar.advance(),
+        )
+
+    return prove
+
+
 def _prove(
-    arguments: argparse.Namespace, compilation: Compilation, deadline: float, bar: ProgressBar
+    arguments: argparse.Namespace, compilation: Compilation, deadline: float, near: int, bar: ProgressBar
 ) -> list[Proof] | None:
-    """The proofs of the invariants; None where there are none to make."""
+    """The proofs of the invariants; None where the set does not compile."""
     if compilation.program is None:
         return None
     bar.begin("proving", len(compilation.program.invariants))
-    near = midweek() if arguments.now is None else clock_of(arguments)()
-    return prove_kept(compilation, deadline, near=near, store=store_of(arguments), settled=lambda _: bar.advance())
+    try:
+        return prove_kept(compilation, deadline, near=near, store=store_of(arguments), settled=lambda _: bar.advance())
+    except SolverNotInstalledError as error:
+        # Not proved is never as good as proved, whatever the reason.
+        because = str(error)
+        invariants = compilation.program.invariants
+        return [Proof(invariant=each, verdict="undecided", because=because) for each in invariants]
 
 
 def _proved_fields(proofs: Sequence[Proof] | None, root: str) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def coverage_fields(coverage: Coverage, root: str) -> dict[str, Any]:
         **_figure_form(coverage.figure),
         "kinds": {kind: _figure_form(figure) for kind, figure in coverage.by_kind().items()},
         "files": {located(path, root): _figure_form(figure) for path, figure in coverage.file_figures().items()},
-        "missing": [_target_form(target, root) for target in coverage.missing],
+        "missing": [target_form(target, root) for target in coverage.missing],
     }
 
 
@@ -154,7 +154,8 @@ def _figure_form(figure: Figure) -> dict[str, Any]:
     return {"reached": figure.reached, "total": figure.total, "percent": figure.percent}
 
 
-def _target_form(target: Target, root: str) -> dict[str, Any]:
+def target_form(target: Target, root: str) -> dict[str, Any]:
+    """A target that is missing as JSON, with its place."""
     source = target.span.source
     line, column = source.position(target.span.start)
     end_line, end_column = source.position(target.span.end)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from durwan.cli import arguments as options
-from durwan.cli.bundle_files import bundle_at
-from durwan.cli.exits import FINDINGS, GOOD, UsageError
+from durwan.cli.exits import FINDINGS, GOOD
 from durwan.cli.findings import write_broken
-from durwan.cli.reading import clock_of, compile_set, root_of
+from durwan.cli.reading import clock_of, root_of
+from durwan.cli.requests import engine_at, read_file, subject_of
 from durwan.diagnostics.terminal import visible
 from durwan.model.values import format_instant
 from durwan.runtime.engine import Engine
@@ -19,7 +17,6 @@ from durwan.workshop.request_text import read_requests
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
 
     from durwan.cli.output import Output
     from durwan.model.decision import Decision
@@ -47,16 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Decides each request and writes the decisions; the exit code is good whatever they are, unless asked for."""
     clock = clock_of(arguments)
-    requests, in_array = read_requests(_read(arguments.request))
-    bundle = bundle_at(arguments, clock())
-    if bundle is not None:
-        compiled = bundle.compiled
-    else:
-        compilation = compile_set(arguments)
-        if compilation.program is None:
-            return write_broken(output, compilation, root_of(arguments))
-        compiled = compilation.finished()
-    engine = Engine(lambda: compiled, clock=clock)
+    requests, in_array = read_requests(read_file(arguments.request))
+    engine = engine_at(arguments, clock)
+    if not isinstance(engine, Engine):
+        return write_broken(output, engine, root_of(arguments))
     decisions = [engine.decide(request) for request in requests]
     if output.is_json:
         fields: dict[str, Any] = {"decisions": [each.as_dict() for each in decisions]}
@@ -64,30 +55,10 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     else:
         pairs = zip(requests, decisions, strict=True)
         output.write(
-            "\n".join(_drawn(decision, output, _subject(request) if in_array else "") for request, decision in pairs)
+            "\n".join(_drawn(decision, output, subject_of(request) if in_array else "") for request, decision in pairs)
         )
     refused = any(not decision.allowed for decision in decisions)
     return FINDINGS if arguments.fail_on is not None and refused else GOOD
-
-
-def _read(name: str) -> bytes:
-    if name == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        raise UsageError(f"the request {name} cannot be read: {error.strerror}") from None
-
-
-def _subject(request: Mapping[str, Any]) -> str:
-    """What a request is about, so that one of many can be told: its action, its key and where it comes from."""
-    key, client = request.get("key"), request.get("client")
-    key_id = cast("dict[str, Any]", key).get("id") if isinstance(key, dict) else key
-    address = cast("dict[str, Any]", client).get("ip") if isinstance(client, dict) else None
-    parts = [str(request.get("action"))]
-    parts += [f"key {key_id}"] if key_id is not None else []
-    parts += [f"from {address}"] if address is not None else []
-    return ", ".join(parts)
 
 
 def _drawn(decision: Decision, output: Output, subject: str) -> str:

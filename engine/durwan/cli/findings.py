@@ -84,6 +84,15 @@ def write_broken(
     return BROKEN
 
 
+def write_mistakes(output: Output, mistakes: Sequence[Diagnostic]) -> int:
+    """What a command says that was given files, such as key files, with mistakes in them."""
+    if output.is_json:
+        output.write_json({"diagnostics": diagnostic_forms(mistakes, "")}, None)
+    else:
+        write_diagnostics(output, mistakes, "")
+    return BROKEN
+
+
 def diagnostic_forms(diagnostics: Iterable[Diagnostic], root: str) -> list[dict[str, Any]]:
     """The diagnostics as JSON."""
     return [diagnostic_form(item, root=root) for item in diagnostics]

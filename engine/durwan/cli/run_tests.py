@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from durwan.cli import arguments as options
 from durwan.cli import coverage_output as covering
+from durwan.cli import suggestion_output as suggesting
 from durwan.cli.exits import BROKEN, FINDINGS
 from durwan.cli.findings import (
     counted_severities,
@@ -42,6 +43,7 @@ EXAMPLES = """\
   policy-check test policies/ --watch
   policy-check test -f junit -o results.xml
   policy-check test policies/ --coverage-html coverage.html --threshold 95
+  policy-check test policies/ --suggest -o policies/tests/suggested.yaml
 """
 
 
@@ -54,6 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_clock(parser)
     options.add_watch(parser)
     covering.add_coverage(parser)
+    suggesting.add_suggest(parser)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
@@ -66,9 +69,12 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         follow = follow_cases(output, bar, root)
         found = verify(compilation, clock, linted=False, pattern=pattern, follow=follow)
         bar.begin("measuring coverage")
-        coverage = covering.coverage_of(found, clock) if covering.is_wanted(arguments) else None
+        wanted = covering.is_wanted(arguments) or arguments.suggest
+        coverage = covering.coverage_of(found, clock) if wanted else None
     if found.results is None:
         return write_findings(output, _broken(compilation, root))
+    if arguments.suggest and coverage is not None:
+        return suggesting.write_suggestions(arguments, output, found, coverage)
     results = found.results
     mistaken = [item for item in selected(arguments, found.diagnostics) if item.code >= "P08"]
     code = exit_code(arguments, compilation, mistaken, results) or (FINDINGS if not results else 0)

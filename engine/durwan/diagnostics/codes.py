@@ -213,6 +213,9 @@ _WARNINGS: tuple[Code, ...] = (
     Code("P0712", "needless-default", "warning", "A `default` can never be used."),
     Code("P0713", "bad-suppression", "warning", "A suppression has no reason, or cannot be read."),
     Code("P0714", "unused-suppression", "warning", "A suppression suppresses nothing."),
+    Code("P0751", "proved-never-applies", "warning", "A rule applies to no request at all, as was proved."),
+    Code("P0752", "proved-never-matters", "warning", "Every request is answered alike without a rule, as was proved."),
+    Code("P0753", "settled-condition", "warning", "Wherever a condition would matter, others have settled its truth."),
 )
 
 _TESTS: tuple[Code, ...] = (

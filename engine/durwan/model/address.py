@@ -134,6 +134,18 @@ class NetworkSet:
     def __repr__(self) -> str:
         return f"NetworkSet({', '.join(f'{format_address(r.first)}-{format_address(r.last)}' for r in self.ranges())})"
 
+    def complement(self) -> NetworkSet:
+        """All other addresses, of both families."""
+
+        def flipped(breaks: tuple[bytes, ...], first: bytes) -> tuple[bytes, ...]:
+            return breaks[1:] if breaks[:1] == (first,) else (first, *breaks)
+
+        return NetworkSet.of_breaks(flipped(self.breaks4, bytes(4)), flipped(self.breaks6, bytes(16)))
+
+    def networks(self) -> list[str]:
+        """The fewest networks that make it up, IPv4 first, ascending, each as people write it."""
+        return [text for each in self.ranges() for text in prefixes(each)]
+
     def ranges(self) -> list[AddressRange]:
         """The merged ranges, IPv4 first, ascending."""
         return [*_ranges(self.breaks4, 4), *_ranges(self.breaks6, 16)]

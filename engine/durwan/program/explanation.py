@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,8 @@ from durwan.model.decision import Decision, EffectName
 from durwan.model.request import Attributes, KeyLookup, instant_of
 from durwan.model.values import Value, format_duration, format_instant
 from durwan.program import nodes, reference
+from durwan.program.client_explanation import ClientExplanation
+from durwan.program.nearest import Nearest, NearestChange
 from durwan.program.nodes import Expression
 from durwan.program.program import Program, Rule
 
@@ -52,14 +54,39 @@ class RuleExplanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A decision and all the rules about its action, in source order."""
+    """A decision and all the rules about its action, in source order; for a refusal, how it could be allowed.
+
+    `nearest` are the smallest changes of the request that would be allowed, `never` the rules that stop it whatever
+    the request says, with the `never_conditions` that no change would meet. `unanswered` says why neither is known,
+    where it was asked for. `own_networks` are those of the caller's own key, where the address is not in them and a
+    rule stopped the request that asks for that.
+    """
 
     decision: Decision
     rules: tuple[RuleExplanation, ...]
+    nearest: tuple[NearestChange, ...] = ()
+    never: tuple[str, ...] = ()
+    never_conditions: tuple[str, ...] = ()
+    unanswered: str = ""
+    own_networks: tuple[str, ...] = ()
 
     def rule(self, name: str) -> RuleExplanation | None:
         """The rule of this name, if it is about the action."""
         return next((each for each in self.rules if each.name == name), None)
+
+    def with_nearest(self, found: Nearest) -> Explanation:
+        """The same with what was found out about how the request could be allowed."""
+        return replace(
+            self,
+            nearest=found.changes,
+            never=found.never,
+            never_conditions=found.conditions,
+            unanswered=found.unanswered,
+        )
+
+    def for_client(self) -> ClientExplanation:
+        """What may be shown to whoever sent the request; see `ClientExplanation`."""
+        return ClientExplanation.of(self.decision, self.own_networks)
 
 
 def explain(
@@ -75,7 +102,20 @@ def explain(
     rules = tuple(
         _explain_rule(program, rule, evaluation, attributes, now) for rule in program.rules if action in rule.actions
     )
-    return Explanation(decision=decision, rules=rules)
+    own = _own_networks(rules, attributes, program) if decision.effect != "allow" else ()
+    return Explanation(decision=decision, rules=rules, own_networks=own)
+
+
+def _own_networks(rules: Iterable[RuleExplanation], attributes: Attributes, program: Program) -> tuple[str, ...]:
+    """The networks of the key, where a rule about them and the address stopped the request."""
+    if not {"client.ip", "key.networks"} <= program.schema.attributes.keys():
+        return ()
+    address, networks = attributes.read("client.ip"), attributes.read("key.networks")
+    if not isinstance(networks, NetworkSet) or (isinstance(address, bytes) and address in networks):
+        return ()
+    stopping = [rule for rule in rules if not rule.shadow and rule.applied is (rule.effect != "allow")]
+    asked = any({"client.ip", "key.networks"} <= each.values.keys() for rule in stopping for each in rule.conditions)
+    return tuple(networks.networks()) if asked else ()
 
 
 def _explain_rule(
@@ -85,7 +125,7 @@ def _explain_rule(
     conditions = [
         ConditionExplanation(
             clause=clause,
-            text=_text(condition),
+            text=text_of(condition),
             truth=evaluation.read(condition).value,
             values={
                 path: _readable(declared, _value(path, attributes, now))
@@ -94,7 +134,7 @@ def _explain_rule(
         )
         for clause, expression in (("when", rule.body.when), ("unless", rule.body.unless))
         if expression not in (nodes.TRUE, nodes.FALSE)
-        for condition in _parts(expression, clause)
+        for condition in parts_of(expression, clause)
     ]
     return RuleExplanation(
         name=rule.name,
@@ -107,8 +147,8 @@ def _explain_rule(
     )
 
 
-def _parts(expression: Expression, clause: str) -> tuple[Expression, ...]:
-    """`when A and B` fails by one of its operands, `unless A or B` likewise."""
+def parts_of(expression: Expression, clause: str) -> tuple[Expression, ...]:
+    """The conditions in a clause: `when A and B` fails by one of its operands, `unless A or B` likewise."""
     match expression:
         case nodes.And(operands=operands) if clause == "when":
             return operands
@@ -118,7 +158,8 @@ def _parts(expression: Expression, clause: str) -> tuple[Expression, ...]:
             return (expression,)
 
 
-def _text(expression: Expression) -> str:
+def text_of(expression: Expression) -> str:
+    """An expression as it was written, in one line."""
     return " ".join(expression.span.text.split()) if expression.span is not None else repr(expression)
 
 
@@ -126,7 +167,7 @@ def read_by(expression: Expression, program: Program) -> dict[str, types.Type]:
     """The attributes that an expression reads, through its lets, with their types; `now` among them."""
     found: dict[str, types.Type] = {}
     seen: set[str] = set()
-    for node in _walk(expression, program, seen):
+    for node in parts_through(expression, program, seen):
         if isinstance(node, nodes.Attribute):
             found[node.path] = node.type
         elif isinstance(node, nodes.Now):
@@ -134,17 +175,18 @@ def read_by(expression: Expression, program: Program) -> dict[str, types.Type]:
     return found
 
 
-def _walk(expression: Expression, program: Program, seen: set[str]) -> Iterator[Expression]:
+def parts_through(expression: Expression, program: Program, seen: set[str]) -> Iterator[Expression]:
+    """An expression and all that it is made of, through the lets that are not in `seen` yet."""
     yield expression
     match expression:
         case nodes.And(operands=operands) | nodes.Or(operands=operands) | nodes.Operation(operands=operands):
             for operand in operands:
-                yield from _walk(operand, program, seen)
+                yield from parts_through(operand, program, seen)
         case nodes.Not(operand=operand) | nodes.Default(operand=operand) | nodes.IsKnown(operand=operand):
-            yield from _walk(operand, program, seen)
+            yield from parts_through(operand, program, seen)
         case nodes.LetReference(name=name) if name not in seen:
             seen.add(name)
-            yield from _walk(program.lets[name], program, seen)
+            yield from parts_through(program.lets[name], program, seen)
         case _:
             return
 
@@ -171,4 +213,4 @@ def _readable(declared: types.Type, value: Value | None) -> object:
         case frozenset():
             return sorted(value)
         case NetworkSet():  # pragma: no branch - every kind has its case
-            return [f"{format_address(each.first)}-{format_address(each.last)}" for each in value.ranges()]
+            return value.networks()

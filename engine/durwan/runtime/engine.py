@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from types import TracebackType
@@ -17,6 +17,7 @@ from durwan.runtime.bound import Bindings, BoundEngine
 from durwan.runtime.decision_cache import CacheInfo, DecisionCache
 from durwan.runtime.decision_store import CacheLimits
 from durwan.runtime.key_lookup import prepared_keys
+from durwan.runtime.nearest_answer import SECONDS, nearest_to
 from durwan.runtime.policy import Compiled
 from durwan.runtime.refusal import Refusal, RefusingEvaluator, nothing
 from durwan.runtime.reloading import Place
@@ -135,8 +136,25 @@ class Engine:
         self._bindings.add(bound)
         return bound
 
-    def explain(self, request: Mapping[str, Any]) -> Explanation:
+    def explain(
+        self,
+        request: Mapping[str, Any],
+        *,
+        nearest: bool = True,
+        may_change: Sequence[str] = (),
+        seconds: float = SECONDS,
+    ) -> Explanation:
         """The decision, and the truth of each condition of every rule about its action, with the values read.
+
+        For a refusal also the nearest changes of the request that would be allowed. A solver looks for them, in a
+        process of its own, which takes half a second or more; the extra `check` brings it.
+
+        Args:
+            request: the request, as `decide` takes it.
+            nearest: whether to look for changes.
+            may_change: patterns of what may change, such as `client.*`; the table `durwan.program.changeable` says
+                what may where none is given.
+            seconds: how long to look. A few seconds later the search is ended, and `unanswered` says so.
 
         Raises:
             TypeError: the request is no mapping.
@@ -147,7 +165,12 @@ class Engine:
         # One instant for both, even where the clock gives it.
         moment = {**request, "now": self._clock() if request.get("now") is None else request["now"]}
         decision = policy.evaluator.decide_carefully(moment)
-        return explain(policy.compiled.program, moment, decision, clock=self._clock, keys=policy.keys)
+        program = policy.compiled.program
+        explanation = explain(program, moment, decision, clock=self._clock, keys=policy.keys)
+        if not nearest or decision.allowed:
+            return explanation
+        found = nearest_to(program, moment, keys=policy.keys, may_change=may_change, seconds=seconds)
+        return explanation.with_nearest(found)
 
     def reload(self) -> str:
         """Reads the source anew, swaps its policy in, and returns the revision; if that fails the old policy stays.

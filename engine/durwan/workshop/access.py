@@ -267,6 +267,14 @@ def _judged(conditions: tuple[Condition, ...], demands: Sequence[Demand]) -> Cel
     return cell
 
 
+def alike(cells: Mapping[str, Cell]) -> Iterable[tuple[Cell, list[str]]]:
+    """The cells that differ, each with its actions."""
+    found: dict[Cell, list[str]] = {}
+    for action, cell in cells.items():
+        found.setdefault(cell, []).append(action)
+    return found.items()
+
+
 def lets_named(rows: Iterable[Row], program: Program) -> dict[str, str]:
     """The lets that the conditions name, and those that these name, with their texts, in the order of the policies."""
     waiting: list[Expression] = [
@@ -298,5 +306,5 @@ def _names_in(expression: Expression) -> set[str]:
 
 __all__ = [
     "NO_RULE_ALLOWS", "Assumptions", "Cell", "Condition", "Decides", "Demand", "OpenCell", "Row", "Verdict",
-    "access_of", "lets_named",
+    "access_of", "alike", "lets_named",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Final
 
 from durwan.diagnostics.terminal import Style, visible
 from durwan.program.wording import worded_remedy
-from durwan.workshop.access import Cell, Condition, Demand, Row
+from durwan.workshop.access import Cell, Condition, Demand, Row, alike
 
 _SYMBOLS: Final = {"allowed": ("yes", "good"), "refused": ("-", "faint"), "conditional": ("if", "warning")}
 _COLUMN: Final = 5
@@ -43,13 +43,13 @@ def draw_row(row: Row, style: Style) -> Iterator[str]:
     if row.common or row.common_demands:
         yield f"  {_EVERY}"
         yield from _wants(row.common, row.common_demands, style)
-    for cell, actions in _alike(conditional):
+    for cell, actions in alike(conditional):
         conditions = [each for each in cell.conditions if each not in row.common]
         demands = [each for each in cell.demands if each not in row.common_demands]
         yield from _wrapped(", ".join(actions), 2, style)
         yield from _wants(conditions, demands, style)
     refused = {action: cell for action, cell in row.cells.items() if cell.verdict == "refused"}
-    for cell, actions in _alike(refused):
+    for cell, actions in alike(refused):
         reasons = ", ".join(cell.refused_by) or "its conditions exclude each other"
         yield from _wrapped(f"refused  {', '.join(actions)}", 2, style, reasons)
 
@@ -76,14 +76,6 @@ def _symbol(cell: Cell, style: Style) -> str:
 
 def _shortened(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-
-
-def _alike(cells: Mapping[str, Cell]) -> Iterable[tuple[Cell, list[str]]]:
-    """The cells that differ, each with its actions."""
-    found: dict[Cell, list[str]] = {}
-    for action, cell in cells.items():
-        found.setdefault(cell, []).append(action)
-    return found.items()
 
 
 def _wants(conditions: Iterable[Condition], demands: Iterable[Demand], style: Style) -> Iterator[str]:

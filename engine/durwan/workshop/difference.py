@@ -64,7 +64,7 @@ def compare(  # noqa: PLR0913 - two sides, each with its keys
     pieces += [(action, key) for key in changed[:_MOST_KEYS] for action in actions]
     differences: list[Difference] = []
     undecided = {f"key {key}": "so many keys are not compared one by one" for key in changed[_MOST_KEYS:]}
-    for done, (place, found) in enumerate(answers(partial(_Comparer, sides), pieces, deadline), start=1):
+    for done, (place, found) in enumerate(answers(partial(_Comparer, sides), pieces, deadline, afresh=True), start=1):
         action, key = pieces[place]
         requests, because = ([], f"not decided within {deadline:g} s") if found is None else found
         differences += [sides.difference(request, key) for request in requests]

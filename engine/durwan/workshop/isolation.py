@@ -25,7 +25,11 @@ class ChildError(Exception):
 
 
 def answers(
-    make: Callable[[], Callable[[_Piece], _Answer]], pieces: Sequence[_Piece], seconds: float
+    make: Callable[[], Callable[[_Piece], _Answer]],
+    pieces: Sequence[_Piece],
+    seconds: float,
+    *,
+    afresh: bool = False,
 ) -> Iterator[tuple[int, _Answer | None]]:
     """The answer to each piece with its position, as they come; None for one that was not answered in time.
 
@@ -33,6 +37,8 @@ def answers(
         make: called once in each child; makes what answers a piece. Answers cross a pipe: they must be plain.
         pieces: what to work on.
         seconds: the time for each piece.
+        afresh: whether each piece has a child of its own. What a solver finds depends on all that it was asked before,
+            and which child is asked what, on how long the others take: so the same is found every time.
 
     Raises:
         ChildError: a child failed.
@@ -48,6 +54,8 @@ def answers(
             for child, has_answered in _settled(working):
                 if has_answered:
                     yield child.place, child.take()
+                    if afresh and waiting:
+                        child.replace()
                 else:
                     child.replace()
                     yield child.place, None

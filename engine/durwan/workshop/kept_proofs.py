@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from durwan.backends.solver.installed import SolverNotInstalledError, is_solver_installed
 from durwan.compilation import Compilation
 from durwan.language.stored.store import Store
 from durwan.program.program import Invariant, Program
@@ -66,7 +67,7 @@ def _solver() -> str:
 
 
 def _document(found: Any) -> dict[str, Any]:
-    return found if isinstance(found, dict) else {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def _form(proof: Proof) -> dict[str, Any]:
@@ -74,13 +75,16 @@ def _form(proof: Proof) -> dict[str, Any]:
 
 
 def _kept(program: Program, invariant: Invariant, form: Any, near: int) -> Proof | None:
-    match form:
-        case {"verdict": "proved", "seconds": float(seconds)}:
-            return Proof(invariant=invariant, verdict="proved", seconds=seconds)
-        case {"verdict": "refuted", "request": dict(request), "seconds": float(seconds)} if breaks(
-            program, invariant, request, near
-        ):
-            decision = decision_of(program, request, near)
-            return Proof(invariant=invariant, verdict="refuted", request=request, decision=decision, seconds=seconds)
-        case _:
-            return None
+    kept = _document(form)
+    seconds, request = kept.get("seconds"), _document(kept.get("request"))
+    if not isinstance(seconds, float):
+        return None
+    if kept.get("verdict") == "proved":
+        return Proof(invariant=invariant, verdict="proved", seconds=seconds)
+    if not breaks(program, invariant, request, near):
+        return None
+    decision = decision_of(program, request, near)
+    return Proof(invariant=invariant, verdict="refuted", request=request, decision=decision, seconds=seconds)
+
+
+__all__ = ["SolverNotInstalledError", "is_solver_installed", "prove_kept"]

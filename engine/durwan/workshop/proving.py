@@ -38,7 +38,7 @@ def prove(
     wanted = list(program.invariants if invariants is None else invariants)
     instant = midweek() if near is None else near
     proofs: dict[int, Proof] = {}
-    for place, found in answers(partial(_prover, program, wanted, instant), range(len(wanted)), deadline):
+    for place, found in answers(partial(_prover, program, wanted, instant), range(len(wanted)), deadline, afresh=True):
         proofs[place] = _proof(program, wanted[place], found, deadline, instant)
         settled(proofs[place])
     return [proofs[place] for place in range(len(wanted))]

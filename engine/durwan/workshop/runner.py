@@ -74,7 +74,7 @@ class CaseRunner:
             decision=decision,
             differing=differing,
             reference=otherwise,
-            explanation=self._engine.explain(case.request),
+            explanation=self._engine.explain(case.request, nearest=False),
         )
 
 

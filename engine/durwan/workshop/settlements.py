@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from durwan.backends.solver.decisions import LimitTerms, decisions, first_of
+from durwan.backends.solver.decisions import Decisions, LimitTerms, decisions, first_of
 from durwan.backends.solver.encoding import Encoding
 from durwan.backends.solver.values import Number
 from durwan.backends.solver.z3_interface import FALSE, TRUE, Term, both, either, negated, z3
+from durwan.program.program import Rule
 from durwan.workshop.renames import Renames
 
 _Answer = tuple[object, ...]
@@ -19,27 +20,43 @@ _NO_RENAMES: Final = Renames({})
 
 
 class Settlements:
-    """Every answer that a program has for an action, with the condition under which it is the one given."""
+    """Every answer that a program has for an action, with the condition under which it is the one given.
 
-    def __init__(self, encoding: Encoding, action: str, renames: Renames = _NO_RENAMES) -> None:
+    Args:
+        encoding: the program.
+        action: the action.
+        renames: of which rules the names count as others.
+        found: the rules about the action, where these are not all that the program has.
+        reasons: whether the text for the client is part of an answer.
+    """
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        action: str,
+        renames: Renames = _NO_RENAMES,
+        *,
+        found: Decisions | None = None,
+        reasons: bool = False,
+    ) -> None:
         self._renames = renames
+        self._reasons = reasons
         self._answers: dict[_Answer, Term] = {}
         self._rules: dict[_Rule, Term] = {}
-        self._decisions = found = decisions(encoding, action)
+        self._decisions = found = decisions(encoding, action) if found is None else found
         self._is_declared = action in encoding.program.schema.actions
         if not self._is_declared:
             self._add(("deny", None), ("deny", 403, "unknown_action"), TRUE)
             self.challenged = self.passes = FALSE
             return
         for rule, first in first_of(found.denies):
-            self._add(("deny", rule.name), ("deny", rule.status, rule.code), first)
+            self._add(("deny", rule.name), ("deny", rule.status, rule.code, *self._told(rule)), first)
         open_ = negated(found.denied)
         self._add(("deny", None), ("deny", 403, "no_rule_allows"), both(open_, negated(found.grantable)))
         self.challenged = both(open_, found.grantable, found.challenged)
         for rule, first in first_of(found.challenges):
-            self._add(
-                ("challenge", rule.name), ("challenge", rule.status, rule.code), both(open_, found.grantable, first)
-            )
+            answer = ("challenge", rule.status, rule.code, *self._told(rule))
+            self._add(("challenge", rule.name), answer, both(open_, found.grantable, first))
         self._add_doubts()
         self.passes = found.passes
         for rule, first in first_of(found.allows):
@@ -84,6 +101,9 @@ class Settlements:
             cost = [each.cost.in_units()] if isinstance(each.cost, Number) else []
             parts[self._renames.code(limit.name)] = (said, [each.applies, each.known, *cost])
         return parts
+
+    def _told(self, rule: Rule) -> tuple[object, ...]:
+        return ((rule.reason,),) if self._reasons else ()
 
     def _add(self, rule: _Rule, answer: _Answer, term: Term) -> None:
         named = tuple(self._renames.code(each) if isinstance(each, str) else each for each in answer)
@@ -148,8 +168,9 @@ def _unpaired(ours: list[LimitTerms], theirs: list[LimitTerms]) -> Iterator[Term
 
 
 def _same_cost(limit: LimitTerms, other: LimitTerms) -> Term:
-    assert isinstance(limit.cost, Number)  # noqa: S101 - a limit without a number never passes
-    assert isinstance(other.cost, Number)  # noqa: S101 - likewise
+    if not (isinstance(limit.cost, Number) and isinstance(other.cost, Number)):
+        # What has no cost refuses, so it never comes to this.
+        return FALSE
     return limit.cost.in_units() == other.cost.in_units()
 
 

@@ -16,7 +16,7 @@ from durwan.workshop.merging import blocked_path, combination_count, combination
 from durwan.workshop.shapes import CaseShape, FileShape, read_shape
 
 _MOST_COMBINATIONS: Final = 10_000
-_SHARED: Final = ("fixtures.yaml", "fixtures.yml")
+SHARED_FILES: Final = ("fixtures.yaml", "fixtures.yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +70,12 @@ def read_suite(policy_set: PolicySet, manifest: Manifest) -> Suite:
         if path.startswith(prefix) and path.endswith((".yaml", ".yml")):
             read[path], mistaken = _read_file(path, content, manifest)
             diagnostics += mistaken
-    shared = _Fixtures.of([read[prefix + name] for name in _SHARED if prefix + name in read])
+    shared = _Fixtures.of([read[prefix + name] for name in SHARED_FILES if prefix + name in read])
     files: dict[str, SuiteFile] = {}
     for path, file in read.items():
         if file is None:
             continue
-        is_shared = path.removeprefix(prefix) in _SHARED
+        is_shared = path.removeprefix(prefix) in SHARED_FILES
         expansion = _Expansion(file, shared if is_shared else shared.with_own(file, diagnostics))
         files[path] = SuiteFile(document=file.document, shape=file.shape, cases=tuple(expansion.cases()))
         diagnostics += expansion.diagnostics

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from durwan.compilation import Compilation
 from durwan.diagnostics import Diagnostic, Source
 from durwan.language.lint import apply_suppressions, lint
+from durwan.language.mistakes.proved import PROVED
 from durwan.model.request import Attributes
 from durwan.program.explanation import read_by
 from durwan.program.program import Limit, Program, Rule
 from durwan.workshop.must_pass import check_must_pass
+from durwan.workshop.proof_lint import ProofLint
 from durwan.workshop.runner import CaseResult, run_cases
 from durwan.workshop.suite_checks import check_suite
 from durwan.workshop.test_files import Case, Suite, read_suite
@@ -39,13 +41,14 @@ def _unfollowed(results: Iterator[CaseResult], _count: int) -> Iterable[CaseResu
     return results
 
 
-def verify(
+def verify(  # noqa: PLR0913 - each of them is a choice of its own
     compilation: Compilation,
     clock: Callable[[], int],
     *,
     linted: bool,
     pattern: re.Pattern[str] | None = None,
     follow: Follow = _unfollowed,
+    prove: Callable[[Program], ProofLint] | None = None,
 ) -> Verification:
     """Reads and runs the tests of a compiled policy set.
 
@@ -55,11 +58,14 @@ def verify(
         linted: whether to look for warnings too.
         pattern: where given, only cases are run in whose name it is found.
         follow: passes on the results, each as soon as its case was run; it is told how many there will be.
+        prove: finds the warnings that need a proof, such as `durwan.workshop.proof_lint.prove_lint`; None leaves them
+            out.
     """
     suite = read_suite(compilation.policy_set, compilation.manifest)
     found = [*compilation.diagnostics, *suite.diagnostics]
     program = compilation.program
     results: tuple[CaseResult, ...] | None = None
+    unjudged = PROVED
     if program is not None:
         found += check_suite(suite, program)
         found += check_must_pass(compilation, suite)
@@ -67,10 +73,19 @@ def verify(
         results = tuple(follow(run_cases(compilation.finished(), cases, clock), len(cases)))
         if linted:
             found += _lint(compilation, program, suite, clock)
+        if prove is not None:
+            proved = prove(program)
+            found += proved.diagnostics
+            unjudged = proved.unjudged
+    diagnostics = apply_suppressions(texts_of(compilation, suite), found, unjudged)
+    return Verification(compilation=compilation, suite=suite, diagnostics=tuple(diagnostics), results=results)
+
+
+def texts_of(compilation: Compilation, suite: Suite) -> list[Source]:
+    """All texts that may hold suppressions."""
     texts = [module.source for module in compilation.modules]
     texts += [file.document.source for file in suite.files.values()]
-    diagnostics = apply_suppressions([*texts, *_lists(compilation)], found)
-    return Verification(compilation=compilation, suite=suite, diagnostics=tuple(diagnostics), results=results)
+    return [*texts, *_lists(compilation)]
 
 
 def _lint(compilation: Compilation, program: Program, suite: Suite, clock: Callable[[], int]) -> list[Diagnostic]:

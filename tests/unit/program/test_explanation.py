@@ -67,7 +67,7 @@ def test_values_are_shown_as_people_write_them() -> None:
         "request.notional": "2.50",
         "request.weight": 1,
         "client.ip": "10.0.0.7",
-        "key.networks": ["10.0.0.0-10.0.0.255"],
+        "key.networks": ["10.0.0.0/24"],
         "odd.lots": [2, 3],
         "key.scopes": ["read", "write"],
         "client.country": "GB",

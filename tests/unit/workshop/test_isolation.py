@@ -57,3 +57,20 @@ def test_a_child_that_dies_is_told() -> None:
     """A child that ends without an answer is an error, not an answer."""
     with pytest.raises(ChildError, match="ended with 3"):
         list(answers(_failing, [-1], 30))
+
+
+def _counting() -> Callable[[int], int]:
+    seen: list[int] = []
+
+    def answer(number: int) -> int:
+        seen.append(number)
+        return len(seen)
+
+    return answer
+
+
+def test_afresh_no_piece_knows_of_another() -> None:
+    """A child answers several pieces, unless each is to have a child that has seen no other."""
+    pieces = list(range(40))
+    assert max(count for _, count in answers(_counting, pieces, 30) if count) > 1
+    assert {count for _, count in answers(_counting, pieces, 30, afresh=True)} == {1}

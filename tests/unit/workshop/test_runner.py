@@ -138,7 +138,7 @@ def test_drawing_of_a_failure() -> None:
         "  because   `trade` did not apply:\n"
         "              when `client.ip in key.networks` is false\n"
         '                client.ip = "198.51.100.1"\n'
-        '                key.networks = ["203.0.113.0-203.0.113.255"]\n'
+        '                key.networks = ["203.0.113.0/24"]\n'
         '  request   {"now": "2026-03-02T09:00:00Z",\n'
         '             "action": "orders.create",\n'
         '             "key": {"id": "desk-7", "scopes": ["orders.write"], "networks": ["203.0.113.0/24"], '
@@ -187,7 +187,7 @@ def test_drawing_of_a_failure() -> None:
                 "`trade` did not apply:",
                 "  when `client.ip in key.networks` is false",
                 '    client.ip = "198.51.100.1"',
-                '    key.networks = ["203.0.113.0-203.0.113.255"]',
+                '    key.networks = ["203.0.113.0/24"]',
             ],
         ),
         (
@@ -198,7 +198,7 @@ def test_drawing_of_a_failure() -> None:
                 '    key.scopes = ["orders.write"]',
                 "  when `client.ip in key.networks` is true",
                 '    client.ip = "203.0.113.9"',
-                '    key.networks = ["203.0.113.0-203.0.113.255"]',
+                '    key.networks = ["203.0.113.0/24"]',
             ],
         ),
         (

@@ -37,6 +37,11 @@ class Decisions:
     shadows: tuple[Applying, ...]
     limits: tuple[LimitTerms, ...]
 
+    def by_identity(self) -> tuple[dict[int, Term], dict[int, LimitTerms]]:
+        """The formulas of rules and of limits by the `id` of these."""
+        rules = (*self.denies, *self.allows, *self.challenges, *self.shadows)
+        return {id(rule): applies for rule, applies in rules}, {id(each.limit): each for each in self.limits}
+
     @property
     def denied(self) -> Term:
         """Some deny applies."""
@@ -68,10 +73,18 @@ class Decisions:
         return both(self.allowed, negated(self.doubted))
 
 
-def decisions(encoding: Encoding, action: str) -> Decisions:
-    """The formulas of a program for one action; without any rule where the program does not declare it."""
+def decisions(encoding: Encoding, action: str, known: Decisions | None = None) -> Decisions:
+    """The formulas of a program for one action; without any rule where the program does not declare it.
+
+    `known` are those of another program over the same variables: what the two share, as objects, is not made again.
+    """
     program = encoding.program
-    about = [(rule, _applies(encoding, rule)) for rule in program.rules if action in rule.actions]
+    rules, limits = ({}, {}) if known is None else known.by_identity()
+    about = [
+        (rule, rules[id(rule)] if id(rule) in rules else _applies(encoding, rule))
+        for rule in program.rules
+        if action in rule.actions
+    ]
     live = [pair for pair in about if not pair[0].shadow]
     return Decisions(
         action=action,
@@ -79,7 +92,11 @@ def decisions(encoding: Encoding, action: str) -> Decisions:
         allows=tuple(pair for pair in live if pair[0].effect == "allow"),
         challenges=tuple(pair for pair in live if pair[0].effect == "challenge"),
         shadows=tuple(pair for pair in about if pair[0].shadow),
-        limits=tuple(_limit(encoding, limit) for limit in program.limits if action in limit.actions),
+        limits=tuple(
+            limits[id(limit)] if id(limit) in limits else _limit(encoding, limit)
+            for limit in program.limits
+            if action in limit.actions
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from durwan.backends.solver.decisions import Decisions, decisions
@@ -36,23 +36,28 @@ class Question:
         programs: what is asked about; `encodings` holds their formulas, in this order.
         fixed: attributes whose values are settled, None for those that are unknown.
         own: likewise, for each program by itself; none where nothing is said.
+        named: further values, whose texts formulas will name.
+        empty: sets and networks that are unknown or have no members.
         near: the instant that a request that is found should have if it can, in milliseconds since the epoch.
         milliseconds: how long the solver may think about one step. It does not always keep to that: whoever needs
             certainty asks in a process that can be ended.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is known beforehand; all but one by name
         self,
         programs: Sequence[Program],
         *,
         fixed: Mapping[str, Value | None] = _NOTHING_FIXED,
         own: Sequence[Mapping[str, Value | None]] = (),
+        named: Iterable[Value | None] = (),
+        empty: Collection[str] = (),
         near: int,
         milliseconds: int = 20_000,
     ) -> None:
         own = own or [_NOTHING_FIXED] * len(programs)
         words = [word for each in (fixed, *own) for word in _words(each.values())]
-        self.variables = Variables(Texts(programs, words), fixed)
+        words += _words(named)
+        self.variables = Variables(Texts(programs, words), fixed, empty)
         pairs = zip(programs, own, strict=True)
         self.encodings = [Encoding(program, self.variables, settled) for program, settled in pairs]
         self._near = near
@@ -61,9 +66,9 @@ class Question:
         self._told = 0
         self._asked = 0
 
-    def decisions(self, action: str, program: int = 0) -> Decisions:
-        """What a program decides about an action."""
-        return decisions(self.encodings[program], action)
+    def decisions(self, action: str, program: int = 0, known: Decisions | None = None) -> Decisions:
+        """What a program decides about an action; `known` is what another one does, with which it may share rules."""
+        return decisions(self.encodings[program], action, known)
 
     def find(self, action: str, wanted: Term, accept: Callable[[Request], _Accepted | None]) -> _Accepted | None:
         """What `accept` makes of a request of which the formula is true; None if there is no such request.
@@ -159,7 +164,13 @@ class _Search(Generic[_Accepted]):
             UndecidedError: it is wrong, and nothing says why.
         """
         told = len(self._question.variables.facts)
-        found = self._near() or self._read(model)
+        found = self._near()
+        if found is not None:
+            return found
+        if len(self._question.variables.facts) > told:
+            # The model rests on what is known better now; to look for other times because of it would be slow.
+            return None
+        found = self._read(model)
         if found is not None:
             return found
         wrong = self._tell_pieces(model)

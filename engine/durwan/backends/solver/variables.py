@@ -44,13 +44,15 @@ class Variables:
     """The attributes of one request, and its instant.
 
     `fixed` holds the attributes whose values are settled, None for those that are unknown; what is not in it may be
-    anything. `facts` is what is true of any request, and of the terms that were made. `applications` are the facts that
-    are told piece by piece. `asked` are, for each set and network, the members that were asked for.
+    anything, but for the sets and networks in `empty`, which are unknown or have no members. `facts` is what is true of
+    any request, and of the terms that were made. `applications` are the facts that are told piece by piece. `asked`
+    are, for each set and network, the members that were asked for.
     """
 
-    def __init__(self, texts: Texts, fixed: Mapping[str, Known | None]) -> None:
+    def __init__(self, texts: Texts, fixed: Mapping[str, Known | None], empty: Collection[str] = ()) -> None:
         self.texts = texts
         self.fixed = fixed
+        self._empty = frozenset(empty)
         self.now: Term = z3.Int("now")
         self.facts: list[Term] = [self.now >= TIME_MIN, self.now <= TIME_MAX]
         self.attributes: dict[tuple[str, str], Value] = {}
@@ -125,6 +127,8 @@ class Variables:
 
     def class_count(self, held: Held, first: int, last: int) -> Term:
         """How many words of a class a set holds."""
+        if held.path in self._empty:
+            return constant(0)
         name = f"{held.path} holds of {first}..{last}"
         if name not in self._counts:
             self._counts[name] = count = z3.Int(name)
@@ -144,12 +148,14 @@ class Variables:
                 value = z3.Bool(name)
                 return Truth(both(known, value), both(known, negated(value)))
             case "set of string" | "set of int":
-                holds = z3.Function(name, z3.IntSort(), z3.BoolSort())
-                return Held(known, path, holds, kind == "set of string")
+                return Held(known, path, self._members(path, name), kind == "set of string")
             case "network":
-                return Range(known, path, z3.Function(name, z3.IntSort(), z3.BoolSort()))
+                return Range(known, path, self._members(path, name))
             case _:
                 return self._single(z3.Int(name), known, kind)
+
+    def _members(self, path: str, name: str) -> Term:
+        return _nothing if path in self._empty else z3.Function(name, z3.IntSort(), z3.BoolSort())
 
     def _single(self, term: Term, known: Term, kind: str) -> Value:
         match kind:
@@ -168,6 +174,10 @@ class Variables:
             case _:
                 self.facts.append(is_64_bit(term))
                 return Number(known, term)
+
+
+def _nothing(_: Term) -> Term:
+    return FALSE
 
 
 def in_units(number: Decimal | int) -> int:

@@ -6,18 +6,9 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, Final
 
-from durwan.errors import DurwanError
+from durwan.backends.solver.installed import SolverNotInstalledError
 
 Term = Any
-
-
-class SolverNotInstalledError(DurwanError):
-    """A proof is asked for, and the extra that brings the solver is not installed."""
-
-    command = "pip install 'durwan[check]'"
-
-    def __init__(self) -> None:
-        super().__init__(f"proofs need the solver z3: {self.command}")
 
 
 def load() -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from durwan.diagnostics import Diagnostic, Source, Span
 from durwan.diagnostics.codes import CODES
 from durwan.language.mistakes import warnings
+from durwan.language.mistakes.proved import PROVED
 
 _MARK = re.compile(r"#[ \t]*policy-check\b[^\n]*")
 _FORM = re.compile(r"#[ \t]*policy-check[ \t]*:[ \t]*ignore[ \t]*\[([A-Za-z0-9, \t]+)\][ \t]*(.*)")
@@ -16,24 +17,28 @@ _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 
 @dataclass(frozen=True, slots=True)
-class _Suppression:
-    """One code that is suppressed on one line (one-based)."""
+class Suppression:
+    """One code that is suppressed on one line (one-based), and why; `span` is that of the comment."""
 
     code: str
     line: int
     span: Span
+    reason: str
 
 
-def apply_suppressions(sources: Iterable[Source], diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+def apply_suppressions(
+    sources: Iterable[Source], diagnostics: Iterable[Diagnostic], unjudged: Container[str] = PROVED
+) -> list[Diagnostic]:
     """The diagnostics without those that are suppressed in the text, and what is wrong with the suppressions.
 
     A suppression stands at the end of the line on which the warning begins, or on a line of its own above it; lines
     that hold only a comment, or nothing, may be between. It names the codes and a reason. Errors cannot be
     suppressed, nor can what is wrong with suppressions. `sources` are all texts that may hold some: policies and
-    lists.
+    lists. `unjudged` are the codes that were not looked for, or not everywhere: whether a suppression of one of them
+    is of any use is not known.
     """
     found: list[Diagnostic] = []
-    by_place: dict[tuple[str, int, str], _Suppression] = {}
+    by_place: dict[tuple[str, int, str], Suppression] = {}
     for source in sources:
         for each in _read(source, found):
             by_place.setdefault((source.path, each.line, each.code), each)
@@ -46,12 +51,19 @@ def apply_suppressions(sources: Iterable[Source], diagnostics: Iterable[Diagnost
         else:
             found.append(item)
     found.extend(
-        warnings.unused_suppression(each.span, each.code) for place, each in by_place.items() if place not in used
+        warnings.unused_suppression(each.span, each.code)
+        for place, each in by_place.items()
+        if place not in used and each.code not in unjudged
     )
     return sorted(found, key=lambda item: item.order)
 
 
-def _read(source: Source, found: list[Diagnostic]) -> Iterator[_Suppression]:
+def read_suppressions(sources: Iterable[Source]) -> list[Suppression]:
+    """The suppressions in these texts that are well-formed, in the order of the text."""
+    return [each for source in sources for each in _read(source, [])]
+
+
+def _read(source: Source, found: list[Diagnostic]) -> Iterator[Suppression]:
     for mark in _MARK.finditer(source.text):
         number, column = source.position(mark.start())
         line = source.line(number)
@@ -71,7 +83,7 @@ def _read(source: Source, found: list[Diagnostic]) -> Iterator[_Suppression]:
             if code not in CODES or CODES[code].severity != "warning":
                 found.append(warnings.suppressed_code_unknown(span, code))
             else:
-                yield _Suppression(code, target, span)
+                yield Suppression(code, target, span, form.group(2).strip())
 
 
 def _is_in_string(line: str, column: int) -> bool:

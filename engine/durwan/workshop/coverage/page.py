@@ -85,7 +85,7 @@ def coverage_page(coverage: Coverage, sources: Iterable[Source], *, name: str, r
         "kinds": coverage.by_kind(),
         "files": [_file(source, targets.get(source.path, ())) for source in sources],
     }
-    return render_page("durwan.workshop.coverage", "page.html.j2", content)
+    return render_page("coverage/page.html.j2", content)
 
 
 def _file(source: Source, targets: Sequence[Target]) -> PolicyFile:
