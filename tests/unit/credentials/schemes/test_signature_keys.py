@@ -80,6 +80,12 @@ def pem_of(public: Any) -> bytes:
     return pem
 
 
+def der_of(public: Any) -> bytes:
+    forms = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    der: bytes = public.public_bytes(*forms)
+    return der
+
+
 def private_pem(private: Any) -> bytes:
     forms = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     pem: bytes = private.private_bytes(*forms)
@@ -104,6 +110,7 @@ def test_what_a_private_key_signs_its_public_key_verifies(algorithm: Algorithm) 
     assert private.algorithm == public.algorithm == algorithm
     signature = private.sign(b"message")
     assert public.verify(signature, b"message")
+    assert verifying_key(algorithm, der_of(KEYS[algorithm].public_key())).verify(signature, b"message")
     assert not public.verify(signature, b"massage")
     assert not public.verify(signature[:-1], b"message")
     assert not public.verify(bytes([signature[0] ^ 1]) + signature[1:], b"message")
@@ -134,7 +141,7 @@ def test_weak_and_wrong_keys_are_refused() -> None:
         RsaKey(pem_of(RSA.public_key()), "ed25519")
     with pytest.raises(WeakKeyError, match="no Ed25519 public key"):
         verifying_key("ed25519", pem_of(P256.public_key()))
-    with pytest.raises(WeakKeyError, match="no public key in PEM"):
+    with pytest.raises(WeakKeyError, match="no public key in PEM or DER"):
         verifying_key("ecdsa-p256-sha256", b"-----BEGIN NOTHING-----")
     with pytest.raises(WeakKeyError, match="no private key"):
         PrivateKey(private_pem(P256), "ed25519")
