@@ -144,6 +144,29 @@ def test_both_ways_answer_alike(name: str) -> None:
     assert min(accepted, refused) > 100, (accepted, refused)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_that_comes_in_raises(name: str) -> None:
+    """Whatever is spoilt in a request, its parts or a refusal come out, and the latter has a status of a client's."""
+    scheme, random = load_scheme(name), Random(name)
+    base = lower(signed(name))
+    for _ in range(1_500):
+        raw = base
+        for _ in range(random.choice((1, 2, 4))):
+            raw = random.choice((*CHANGES, noise))(raw, random)
+        parts = scheme.parts(raw)
+        refusal = scheme.verify(parts, None, 0) if isinstance(parts, SignedParts) else parts
+        assert refusal is not None
+        assert refusal.status in {400, 401}
+
+
+def noise(raw: RawRequest, random: Random) -> RawRequest:
+    """Any bytes as a body, and a method that is no text."""
+    body = random.choice(
+        (random.randbytes(40), b"[" * 5_000, b'{"params":' * 100, b'{"params":[1]}', b"null", b'"\\ud800"')
+    )
+    return replace(raw, body=body, method=random.choice(("\udce9", raw.method)))
+
+
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_regular_request_never_comes_to_the_careful_way(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a gateway would pay for both."""
