@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from durwan.credentials.schemes.loading import scheme_names
 from durwan.diagnostics.codes import CODES
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +71,7 @@ def test_the_wheel_holds_what_it_needs_at_run_time(names: set[str]) -> None:
     assert {"durwan/grammar/policy.lark", "durwan/grammar/policy.tables.json"} <= names
     assert "durwan/language/prelude.policy" in names
     assert "durwan/py.typed" in names
+    assert {f"durwan/credentials/schemes/profiles/{name}.json" for name in scheme_names()} <= names
     assert {name for name in names if "/pages/" in name} == {f"durwan/diagnostics/pages/{code}.md" for code in CODES}
 
 

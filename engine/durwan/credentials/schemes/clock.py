@@ -1,4 +1,4 @@
-"""Timestamps: how each unit is written, and whether one lies near enough to now.
+"""Timestamps: how each unit is written.
 
 A timestamp has one spelling, without sign, space, exponent or digits of other scripts.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from durwan.credentials.schemes.profile import Clock, Unit, Window
+from durwan.credentials.schemes.profile import Unit, Window
 
 Reader = Callable[[bytes], int | None]
 
@@ -92,20 +92,3 @@ def window_reader(window: Window) -> Reader:
         return int(whole) * 1_000 + int(decimals.ljust(3, b"0"))
 
     return read
-
-
-def fault_of(clock: Clock, timestamp: int, window: int | None, now: int) -> str | None:
-    """The code by which a timestamp is refused; None for one that is near enough.
-
-    Args:
-        clock: what the profile says.
-        timestamp: in microseconds since the epoch.
-        window: how old it may be in microseconds, where the request says so itself.
-        now: in milliseconds since the epoch.
-    """
-    age = now * 1_000 - timestamp
-    if age < 0:
-        return "timestamp_ahead" if -age > clock.future.most else None
-    past = clock.past
-    most = past.most if window is None else window if past.inclusive else window - 1
-    return "timestamp_expired" if age > most else None

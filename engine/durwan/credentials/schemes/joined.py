@@ -76,10 +76,11 @@ class JoinedScheme(Scheme):
         self._empty = [FIELDS.index(each) for each in FIELDS if each in profile.must_be_empty]
 
     def _parts(self, raw: RawRequest) -> SignedParts:
-        method, target, body = raw.method.encode(), raw.target, raw.body
+        target, body = raw.target, raw.body
         if not self._reads_messages:
             check_method(raw.method)
             check_target(target)
+        method = raw.method.encode("ascii", "replace")
         path, mark, query = target.partition(b"?")
         found = self._find(raw, query)
         key_id = self._key_id(found)

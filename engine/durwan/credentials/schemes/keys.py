@@ -219,7 +219,7 @@ class PrivateKey:
 
 
 def verifying_key(algorithm: Algorithm, public: bytes) -> VerifyingKey:
-    """The key that verifies an algorithm with a public key: the PEM text, or for Ed25519 the 32 bytes as well.
+    """The key that verifies an algorithm with a public key: in PEM or DER, or for Ed25519 the 32 bytes as well.
 
     Raises:
         WeakKeyError: it is none that may be trusted.
@@ -244,13 +244,16 @@ def _raw_ed25519(pem: bytes) -> bytes:
     return raw
 
 
-def _public_key(pem: bytes) -> Any:
+def _public_key(encoded: bytes) -> Any:
     """A public key of `cryptography`, whose classes come in by name and late."""
     library = _library()
+    load = library.serialization.load_pem_public_key
+    if not encoded.startswith(b"-----"):
+        load = library.serialization.load_der_public_key
     try:
-        return library.serialization.load_pem_public_key(pem)
+        return load(encoded)
     except (ValueError, TypeError, library.UnsupportedAlgorithm):
-        raise WeakKeyError("it is no public key in PEM") from None
+        raise WeakKeyError("it is no public key in PEM or DER") from None
 
 
 # What an unknown key is verified with, so that it costs what a known one does. The point and the modulus are nobody's

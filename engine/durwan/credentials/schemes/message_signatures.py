@@ -61,6 +61,7 @@ class MessageSignatureScheme(Scheme):
     def _parts(self, raw: RawRequest) -> SignedParts:
         check_method(raw.method)
         check_target(raw.target)
+        parameters_of(raw.target.partition(b"?")[2], frozenset())  # covered as a whole, but to be divided in one way
         headers = header_index(raw.headers, _WANTED)
         read = _read_input(headers)
         headers = header_index(raw.headers, _WANTED | {name for name, _ in read.components})

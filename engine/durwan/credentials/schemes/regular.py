@@ -155,16 +155,20 @@ class _Writer:
         self._result()
 
     def _headers(self) -> None:
-        self._add("headers = raw.headers", "index = dict(headers)", "get = index.get")
+        self._add("headers = raw.headers", "index = dict(headers)")
         self._add("names = join(index)")
         self._unless("len(index) == len(headers)", "names.translate(REGULAR_NAME) == names")
-        needed = {part: name for part, name in self._in_headers.items() if part not in ("window", "signed_headers")}
+        needed: dict[str, bytes] = {
+            part: name for part, name in self._in_headers.items() if part not in ("window", "signed_headers")
+        }
+        if any(isinstance(piece, Authority) for piece in self._signed.pieces):
+            needed["host"] = b"host"
         getter = self._constant(itemgetter(*needed.values()))
         self._add(f"try: {', '.join(needed)} = {getter}(index)", "except KeyError: return careful(raw)")
         if "signed_headers" in self._in_headers:
             self._unless(f"{self._constant(self._in_headers['signed_headers'])} not in index")
         for name, values in self._profile.fixed_headers.items():
-            self._unless(f"get({self._constant(name)}) in {self._constant(values)}")
+            self._unless(f"index.get({self._constant(name)}) in {self._constant(values)}")
 
     def _target(self) -> None:
         self._add("target = raw.target", "body = raw.body", "odd = target.translate(None, REGULAR)")
@@ -223,14 +227,17 @@ class _Writer:
             self._add("age = None")
             return
         if "window" in self._in_headers:
-            self._add(f"window = get({self._constant(self._in_headers['window'])}, b'')")
+            self._add(f"window = index.get({self._constant(self._in_headers['window'])})")
         else:
             name = self._constant(self._in_parameters["window"])
-            self._add(f"window = flat[2 * names.index({name}) + 1] if {name} in found else b''")
+            self._add(f"window = flat[2 * names.index({name}) + 1] if {name} in found else None")
         # Nearly everybody asks for a whole number of seconds; the careful way reads the others.
-        ages = {str(each).encode(): each * 1_000 for each in range(1_000, rule.most + 1, 1_000)}
-        self._add(f"age = {self._constant({**ages, b'': rule.default * 1_000})}.get(window)")
+        ages: dict[bytes | None, int] = {
+            str(each).encode(): each * 1_000 for each in range(1_000, rule.most + 1, 1_000)
+        }
+        self._add(f"age = {self._constant({**ages, None: rule.default * 1_000})}.get(window)")
         self._unless("age is not None")
+        self._add("window = window or b''")
 
     def _nonce(self) -> None:
         rule = self._profile.nonce
@@ -309,7 +316,6 @@ class _Writer:
             case PathWithout(prefix=prefix):
                 return f"path.removeprefix({self._constant(prefix)})"
             case Authority():
-                self._add("host = get(b'host')")
                 self._unless("host", "host.translate(REGULAR_HOST) == host")
                 return "host"
             case DecodedQuery() | SignedHeaders():
@@ -337,7 +343,7 @@ class _Writer:
             case "rising":
                 once = "None"
             case "message":
-                self._add("if kind.algorithms[0][:5] != 'hmac-': return careful(raw)")
+                self._add("if not kind.is_hmac: return careful(raw)")
                 once = "None if raw.method in ('GET', 'HEAD') else decoded"
         passphrase = "passphrase" if self._profile.passphrase is not None else "None"
         self._add(

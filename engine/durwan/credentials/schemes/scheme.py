@@ -12,11 +12,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import Final, Protocol
+from typing import Final
 
 from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal, refuse
-from durwan.credentials.schemes import clock
+from durwan.credentials.schemes.credential import Credential
 from durwan.credentials.schemes.encodings import base64_of
 from durwan.credentials.schemes.keys import HmacKey, SigningKey, VerifyingKey, WeakKeyError
 from durwan.credentials.schemes.profile import SIGNATURE_BYTES, Algorithm, Profile
@@ -64,20 +64,6 @@ _INVALID: Final = refuse("signature_invalid")
 _NOBODYS_PASSPHRASE: Final = b"nobody's passphrase"
 
 
-class Credential(Protocol):
-    """What a request by a key is verified with."""
-
-    @property
-    def keys(self) -> Sequence[VerifyingKey]:
-        """Those in force: more than one while a key is being replaced."""
-        ...
-
-    @property
-    def passphrase(self) -> bytes | None:
-        """The passphrase that belongs to the key; None where it has none, and then a scheme with one refuses."""
-        ...
-
-
 class UnsignableError(DurwanError):
     """A request that cannot be signed in a scheme."""
 
@@ -98,17 +84,6 @@ class Wish:
         return "<Wish>"
 
 
-@dataclass(frozen=True, slots=True)
-class StaticCredential:
-    """A credential that is known beforehand."""
-
-    keys: tuple[VerifyingKey, ...]
-    passphrase: bytes | None = None
-
-    def __repr__(self) -> str:
-        return f"<StaticCredential: {len(self.keys)} keys>"
-
-
 class Scheme(ABC):
     """A signature scheme, made of its profile."""
 
@@ -117,11 +92,10 @@ class Scheme(ABC):
         self._forms = SignatureForms(profile.algorithms)
         self._clock = profile.clock
         self._passphrase_form = profile.passphrase
-        # Timestamps within these are right whatever window a request asks for; without a clock there are none.
-        self._past, self._future = 0, -1
+        self._past, self._future, self._window_end = 0, -1, 0
         if profile.clock is not None:
-            self._past = profile.clock.past.most if profile.window is None else -1
-            self._future = profile.clock.future.most
+            self._past, self._future = profile.clock.past.most, profile.clock.future.most
+            self._window_end = 0 if profile.clock.past.inclusive else -1
 
     @property
     def name(self) -> str:
@@ -156,41 +130,52 @@ class Scheme(ABC):
             credential: of the key that `parts.key_id` names; None for an unknown one.
             now: in milliseconds since the epoch.
         """
-        timestamp = parts.timestamp
-        if timestamp is not None and not -self._future <= now * 1_000 - timestamp <= self._past:
-            # Out of the usual bounds; the request may ask for others.
-            late = None if self._clock is None else clock.fault_of(self._clock, timestamp, parts.window, now)
-            if late is not None:
-                return refuse(late)
+        timestamp, window = parts.timestamp, parts.window
+        if timestamp is not None:
+            past = self._past if window is None else window + self._window_end
+            if not -self._future <= now * 1_000 - timestamp <= past:
+                return refuse("timestamp_ahead" if timestamp > now * 1_000 else "timestamp_expired")
         if parts.expires is not None and parts.expires <= now * 1_000:
             return refuse("timestamp_expired")
-        return None if self._is_by(credential, parts) else _INVALID
-
-    def _is_by(self, credential: Credential | None, parts: SignedParts) -> bool:
-        """Whether the credential made the signature, and its passphrase came with it.
-
-        The same steps for everybody: where there is no such credential, or it has no key of that algorithm, nobody's
-        key stands in, from which no answer is taken.
-        """
+        # The same steps for everybody: where there is no such credential, or it has no key of that algorithm, nobody's
+        # key stands in, from which no answer is taken.
         kind = parts.kind
-        nobody = kind.nobodys_key
+        nobody = kind.nobody
+        known = nobody if credential is None else credential
+        keys = known.keys
+        if len(keys) != 1 or self._passphrase_form is not None:
+            return None if self._is_by_any(known, parts) and known is not nobody else _INVALID
+        key = keys[0]
+        is_usable = key.algorithm in kind.algorithms
+        if not is_usable:
+            key = nobody.keys[0]
+        is_signed = key.verify(parts.signature, parts.message)
+        return None if is_signed & is_usable & (known is not nobody) else _INVALID
+
+    def _is_by_any(self, known: Credential, parts: SignedParts) -> bool:
+        """Whether one of several keys made the signature, or the one with the passphrase that came with it."""
+        kind = parts.kind
+        nobody = kind.nobody
         fits = False
-        for each in (nobody,) if credential is None else credential.keys or (nobody,):
+        for each in known.keys or nobody.keys:
             is_usable = each.algorithm in kind.algorithms
-            key = each if is_usable else nobody
+            key = each if is_usable else nobody.keys[0]
             # Both are looked at in any case, so that the time does not tell which of them was wrong.
             is_signed = key.verify(parts.signature, parts.message)
             if self._passphrase_form is not None:
-                is_signed &= self._has_passphrase(credential, key, parts)
-            fits |= is_signed & is_usable & (key is not nobody)
+                is_signed &= self._has_passphrase(known, key, parts)
+            fits |= is_signed & is_usable & bool(known.keys)
         return fits
 
-    def _has_passphrase(self, credential: Credential | None, key: VerifyingKey, parts: SignedParts) -> bool:
-        given, expected = parts.passphrase or b"", b"" if credential is None else credential.passphrase or b""
-        if self._passphrase_form == "plain":  # noqa: S105 - in which form it is sent, no secret
-            return compare_digest(given, expected or _NOBODYS_PASSPHRASE) & bool(expected)
-        code = key.sign(expected or _NOBODYS_PASSPHRASE) if isinstance(key, HmacKey) else b""
-        return compare_digest(base64_of(given) or b"", code) & bool(expected) & bool(code)
+    def _has_passphrase(self, known: Credential, key: VerifyingKey, parts: SignedParts) -> bool:
+        passphrase = known.passphrase
+        expected = passphrase or _NOBODYS_PASSPHRASE
+        given: bytes | None = parts.passphrase or b""
+        if self._passphrase_form == "hmac":  # noqa: S105 - in which form it is sent, no secret
+            expected = key.sign(expected) if isinstance(key, HmacKey) else b""
+            given = base64_of(given or b"")
+        # As long as the second of both takes the comparison, and that is the caller's.
+        return compare_digest(expected, given or b"") & bool(passphrase) & bool(expected)
 
     def sign(  # noqa: PLR0913 - what a client may want to choose
         self,
@@ -281,6 +266,6 @@ class Scheme(ABC):
                 if raw.method in ("GET", "HEAD") and not self._reads_messages:
                     return None
                 # An authentication code stands for its message; other signatures of it may be made in several ways.
-                return signature if kind.algorithms[0].startswith("hmac-") else hashlib.sha256(message).digest()
+                return signature if kind.is_hmac else hashlib.sha256(message).digest()
 
     _reads_messages = False

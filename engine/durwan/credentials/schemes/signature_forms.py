@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
+from durwan.credentials.schemes.credential import StaticCredential
 from durwan.credentials.schemes.encodings import DECODERS, ENCODERS, Decoder, any_case_hex_of, encoded_length
-from durwan.credentials.schemes.keys import VerifyingKey, nobodys_key
+from durwan.credentials.schemes.keys import nobodys_key
 from durwan.credentials.schemes.profile import SIGNATURE_BYTES, Algorithm, SignatureForm
 from durwan.credentials.schemes.request_fields import stop
 
@@ -17,19 +18,21 @@ class SignatureKind:
 
     Attributes:
         algorithms: at least one.
+        is_hmac: whether it is an authentication code, of which there is only one for a message.
         size: how many bytes they have.
         decode: makes these of their text.
     """
 
     def __init__(self, algorithms: tuple[Algorithm, ...], size: int, decode: Decoder) -> None:
         self.algorithms = algorithms
+        self.is_hmac = algorithms[0].startswith("hmac-")
         self.size = size
         self.decode = decode
 
     @cached_property
-    def nobodys_key(self) -> VerifyingKey:
-        """What verifies such a signature when its key is unknown, so that it takes as long."""
-        return nobodys_key(self.algorithms[0], self.size)
+    def nobody(self) -> StaticCredential:
+        """What such a signature is verified with when its key is unknown, so that it takes as long."""
+        return StaticCredential((nobodys_key(self.algorithms[0], self.size),), b"nobody's passphrase")
 
 
 class _Written(NamedTuple):

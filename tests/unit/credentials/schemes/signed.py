@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from durwan.credentials.raw_request import RawRequest
+from durwan.credentials.schemes.credential import StaticCredential
 from durwan.credentials.schemes.encodings import to_base64
 from durwan.credentials.schemes.keys import HmacKey
 from durwan.credentials.schemes.loading import load_scheme, scheme_names
-from durwan.credentials.schemes.scheme import Scheme, SignedParts, StaticCredential
+from durwan.credentials.schemes.scheme import Scheme, SignedParts
 
 # Vectors of others, which lie beside the checkout where it has them.
 VECTORS = Path(__file__).parents[5] / "shared" / "vectors"

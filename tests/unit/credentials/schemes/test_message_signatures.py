@@ -11,10 +11,10 @@ import pytest
 
 from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal
+from durwan.credentials.schemes.credential import StaticCredential
 from durwan.credentials.schemes.keys import HmacKey, VerifyingKey, verifying_key
 from durwan.credentials.schemes.loading import load_scheme, read_scheme
 from durwan.credentials.schemes.profile import Algorithm
-from durwan.credentials.schemes.scheme import StaticCredential
 from tests.unit.credentials.schemes.signed import NOW, credential_of, outcome, parts_of, request, signed, vectors
 
 # What the examples of the RFC cover differs, and some cover nothing: nothing is asked of them here.

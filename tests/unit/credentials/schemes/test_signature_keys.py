@@ -80,6 +80,12 @@ def pem_of(public: Any) -> bytes:
     return pem
 
 
+def der_of(public: Any) -> bytes:
+    forms = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    der: bytes = public.public_bytes(*forms)
+    return der
+
+
 def private_pem(private: Any) -> bytes:
     forms = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     pem: bytes = private.private_bytes(*forms)
@@ -104,6 +110,7 @@ def test_what_a_private_key_signs_its_public_key_verifies(algorithm: Algorithm) 
     assert private.algorithm == public.algorithm == algorithm
     signature = private.sign(b"message")
     assert public.verify(signature, b"message")
+    assert verifying_key(algorithm, der_of(KEYS[algorithm].public_key())).verify(signature, b"message")
     assert not public.verify(signature, b"massage")
     assert not public.verify(signature[:-1], b"message")
     assert not public.verify(bytes([signature[0] ^ 1]) + signature[1:], b"message")
@@ -119,7 +126,7 @@ def test_the_two_paddings_of_rsa_are_not_confused() -> None:
 
 def test_weak_and_wrong_keys_are_refused() -> None:
     """RSA below 2048 bits or with a small exponent, another curve, another kind of key, and what is no key."""
-    small = rsa.generate_private_key(65_537, 1024).public_key()
+    small = rsa.generate_private_key(65_537, 1024).public_key()  # noqa: S505 - to be refused
     three = rsa.RSAPublicNumbers(3, RSA.public_key().public_numbers().n).public_key()
     other = ec.generate_private_key(ec.SECP384R1()).public_key()
     with pytest.raises(WeakKeyError, match="1024 bits"):
@@ -134,7 +141,7 @@ def test_weak_and_wrong_keys_are_refused() -> None:
         RsaKey(pem_of(RSA.public_key()), "ed25519")
     with pytest.raises(WeakKeyError, match="no Ed25519 public key"):
         verifying_key("ed25519", pem_of(P256.public_key()))
-    with pytest.raises(WeakKeyError, match="no public key in PEM"):
+    with pytest.raises(WeakKeyError, match="no public key in PEM or DER"):
         verifying_key("ecdsa-p256-sha256", b"-----BEGIN NOTHING-----")
     with pytest.raises(WeakKeyError, match="no private key"):
         PrivateKey(private_pem(P256), "ed25519")
