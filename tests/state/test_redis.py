@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from durwan.state.errors import StateSetupError, StateUnavailableError
 from durwan.state.redis import RedisState
@@ -17,7 +24,7 @@ from durwan.state.redis_setup import check
 from durwan.state.store import Record, Revocation
 from tests.faults.proxy import Proxy
 from tests.state.conftest import NOW
-from tests.state.servers import ENGINES, MAC_KEY, Server, binary, missing, running
+from tests.state.servers import ENGINES, MAC_KEY, Server, binary, free_port, missing, running
 
 SECRET = "canary-Pa55"  # noqa: S105 - so that it can be looked for
 KEPT = Record(kind="session", id="a", owner="desk", value=b"x", expires=NOW + 60_000)
@@ -320,3 +327,53 @@ def test_a_child_process_opens_connections_of_its_own(server: Server) -> None:
     assert all(use(store, f"parent {number}", NOW) for number in range(200))
     assert os.waitpid(child, 0)[1] == 0
     store.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------- TLS
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of our own for this machine, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    places = folder / "certificate.pem", folder / "key.pem"
+    places[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    places[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+    return places
+
+
+def test_a_server_is_spoken_to_by_tls(tmp_path: Path) -> None:
+    """By TLS everything works as without, the deadline too; a certificate that nobody vouches for is refused."""
+    if binary("redis") is None:
+        pytest.skip(missing("redis"))
+    public, private = certificate(tmp_path)
+    port = free_port()
+    files = ("--tls-cert-file", str(public), "--tls-key-file", str(private), "--tls-ca-cert-file", str(public))
+    with running("redis", "--tls-port", str(port), "--tls-auth-clients", "no", *files) as server:
+        url = f"rediss://localhost:{port}/0"
+        with pytest.raises(StateUnavailableError):
+            RedisState(url, mac_key=MAC_KEY, clock=long_ago, deadline=1)
+        store = RedisState(f"{url}?ssl_ca_certs={public}", mac_key=MAC_KEY, clock=long_ago, deadline=1)
+        assert use(store, "a", NOW)
+        assert not use(store, "a", NOW)
+        server.process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(StateUnavailableError):
+            use(store, "b", NOW)
+        assert time.monotonic() - began < 1.5
+        server.process.send_signal(signal.SIGCONT)
+        store.close()
