@@ -102,7 +102,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     """Name, version, licence and base dependencies are those of the project, and nothing else is required."""
     metadata = Parser().parsestr(_metadata(wheel, "METADATA"))
     assert (metadata["Name"], metadata["License-Expression"], metadata["Requires-Python"]) == (
-        "durwan", "Apache-2.0", ">=3.11",
+        "durwan", "Apache-2.0", ">=3.11.4",
     )  # fmt: skip
     required = [each for each in metadata.get_all("Requires-Dist", []) if "extra ==" not in each]
     assert sorted(each.split("<")[0].split(">")[0] for each in required) == ["cachetools", "lark", "pydantic", "pyyaml"]

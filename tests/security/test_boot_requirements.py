@@ -21,7 +21,8 @@ def _floor(text: str) -> tuple[int, ...]:
 
 
 def _requirement(name: str) -> str:
-    every = [*PROJECT["dependencies"], *(each for extra in PROJECT["optional-dependencies"].values() for each in extra)]
+    extras = PROJECT["optional-dependencies"].values()
+    every: list[str] = [*PROJECT["dependencies"], *(each for extra in extras for each in extra)]
     return next(each for each in every if re.split(r"[\[><=]", each)[0].lower() == name.lower())
 
 

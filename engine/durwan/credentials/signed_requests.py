@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from durwan.credentials.credential import Credential, Material
+from durwan.credentials.credential import Credential, Kind, Material
 from durwan.credentials.key_store import KeyStore, KeysUnavailableError
 from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal, refuse
-from durwan.credentials.schemes.keys import EcdsaKey, Ed25519Key, RsaKey, VerifyingKey, WeakKeyError
-from durwan.credentials.schemes.scheme import Scheme, SignedParts, StaticCredential
+from durwan.credentials.schemes.credential import StaticCredential
+from durwan.credentials.schemes.keys import VerifyingKey, WeakKeyError, verifying_key
+from durwan.credentials.schemes.scheme import Scheme, SignedParts
 
+# How the names of the algorithms begin that a kind of key is for; a token signs nothing.
+_ALGORITHMS: Final[Mapping[Kind, str]] = {
+    "hmac": "hmac-",
+    "ed25519": "ed25519",
+    "rsa": "rsa-",
+    "ecdsa-p256": "ecdsa-p256-",
+}
 # A nonce of a scheme without timestamps is remembered for ever, which is as long as a store lasts.
 _FOR_EVER: Final = 253_402_300_799_999
 
@@ -117,19 +126,13 @@ class SignedRequests:
         return _Prepared(found, tuple(tried))
 
     def _keys_of(self, material: Material) -> list[VerifyingKey]:
-        wanted = self._scheme.profile.algorithms
-        match material.kind:
-            case "hmac" if material.secret is not None:
-                secret = material.secret.reveal().decode("ascii")
-                return [self._scheme.secret_key(secret, each) for each in wanted if each.startswith("hmac-")]
-            case "ed25519" if "ed25519" in wanted:
-                return [Ed25519Key(material.public)]
-            case "rsa":
-                return [RsaKey(pem_of(material.public), each) for each in wanted if each.startswith("rsa-")]
-            case "ecdsa-p256" if "ecdsa-p256-sha256" in wanted:
-                return [EcdsaKey(pem_of(material.public))]
-            case _:
-                return []
+        begins = _ALGORITHMS.get(material.kind)
+        algorithms = () if begins is None else self._scheme.profile.algorithms
+        wanted = [each for each in algorithms if begins is not None and each.startswith(begins)]
+        if material.secret is not None:
+            secret = material.secret.reveal().decode("ascii")
+            return [self._scheme.secret_key(secret, each) for each in wanted]
+        return [verifying_key(each, material.public) for each in wanted]
 
     # ------------------------------------------------------------------------------------------- what came before
 
@@ -157,12 +160,3 @@ class SignedRequests:
         issued = None if parts.timestamp is None else parts.timestamp // 1_000
         expires = _FOR_EVER if forget_at is None else forget_at
         return self._guard.accept_once(scope, (parts.once or b"").hex(), expires=expires, now=now, issued=issued)
-
-
-def pem_of(der: bytes) -> bytes:
-    """A SubjectPublicKeyInfo in PEM (RFC 7468)."""
-    import base64  # noqa: PLC0415 - only when a public key is prepared
-
-    text = base64.encodebytes(der).replace(b"\n", b"")
-    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
-    return b"\n".join([b"-----BEGIN PUBLIC KEY-----", *lines, b"-----END PUBLIC KEY-----", b""])
