@@ -12,7 +12,9 @@ from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal, refuse
 from durwan.credentials.schemes.credential import StaticCredential
 from durwan.credentials.schemes.keys import VerifyingKey, WeakKeyError, verifying_key
+from durwan.credentials.schemes.profile import Algorithm
 from durwan.credentials.schemes.scheme import Scheme, SignedParts
+from durwan.errors import DurwanError
 
 # How the names of the algorithms begin that a kind of key is for; a token signs nothing.
 _ALGORITHMS: Final[Mapping[Kind, str]] = {
@@ -27,6 +29,11 @@ _FOR_EVER: Final = 253_402_300_799_999
 
 class ReplayGuard(Protocol):
     """Remembers what was accepted: any `durwan.state.store.StateStore` does. It raises where it cannot say."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether it still knows everything after it was started again."""
+        ...
 
     def accept_once(self, scope: str, nonce: str, *, expires: int, now: int, issued: int | None = None) -> bool:
         """Whether nobody has used this nonce before; it is used up from now on."""
@@ -43,6 +50,15 @@ class Revoked(Protocol):
     def is_revoked(self, kind: str, revoked_id: str, /) -> bool:
         """Whether that was revoked."""
         ...
+
+
+class ForgetfulGuardError(DurwanError):
+    """A store that forgets when it is started again is to guard a scheme whose nonces only rise."""
+
+    def __init__(self, scheme: str) -> None:
+        super().__init__(
+            f"the nonces of {scheme} only rise, and how far must outlast this process: use SqliteState or RedisState"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +83,14 @@ class SignedRequests:
         keys: what they are verified with.
         guard: remembers which were accepted.
         revoked: which keys were revoked, where gateways share that; None where the key store alone says so.
+
+    Raises:
+        ForgetfulGuardError: the scheme has nonces that only rise, and the guard forgets how far they had risen.
     """
 
     def __init__(self, scheme: Scheme, keys: KeyStore, guard: ReplayGuard, revoked: Revoked | None = None) -> None:
+        if scheme.profile.nonce.rule == "rising" and not guard.durable:
+            raise ForgetfulGuardError(scheme.name)
         self._scheme = scheme
         self._keys = keys
         self._guard = guard
@@ -127,11 +148,13 @@ class SignedRequests:
 
     def _keys_of(self, material: Material) -> list[VerifyingKey]:
         begins = _ALGORITHMS.get(material.kind)
-        algorithms = () if begins is None else self._scheme.profile.algorithms
-        wanted = [each for each in algorithms if begins is not None and each.startswith(begins)]
+        if begins is None:
+            return []
+        wanted: list[Algorithm] = [each for each in self._scheme.profile.algorithms if each.startswith(begins)]
         if material.secret is not None:
             secret = material.secret.reveal().decode("ascii")
-            return [self._scheme.secret_key(secret, each) for each in wanted]
+            keys: list[VerifyingKey] = [self._scheme.secret_key(secret, each) for each in wanted]
+            return keys
         return [verifying_key(each, material.public) for each in wanted]
 
     # ------------------------------------------------------------------------------------------- what came before

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,10 +21,11 @@ from durwan.credentials.secret import Secret
 from durwan.credentials.secret_text import new_secret_text
 from durwan.credentials.session import Holder
 from durwan.credentials.sessions import Place, Sessions
-from durwan.credentials.signed_requests import SignedRequests
+from durwan.credentials.signed_requests import ForgetfulGuardError, SignedRequests
 from durwan.state.errors import StateUnavailableError
 from durwan.state.memory import MemoryState
 from durwan.state.revocations import RevocationView
+from durwan.state.sqlite import SqliteState
 from durwan.state.store import Revocation
 from tests.key_rings import HOUR, NOW, Rig, given, new_secret
 
@@ -218,3 +221,23 @@ def test_no_secret_shows(gate: Gate) -> None:
     for text in shown:
         assert gate.secret.reveal().decode() not in text
         assert signature not in text
+
+
+def test_a_rising_nonce_needs_a_store_that_does_not_forget(gate: Gate, tmp_path: Path) -> None:
+    """In memory it is refused when the gateway is set up; in a file each number is accepted once, and only upwards."""
+    scheme = load_scheme("kraken-spot")
+    with pytest.raises(ForgetfulGuardError, match="SqliteState"):
+        SignedRequests(scheme, gate.keys, gate.store)
+    secret = base64.b64encode(secrets.token_bytes(64))
+    gate.rig.add("bot", Given(kind="hmac", secret=Secret(secret)))
+    gate.keys.refresh()
+    signed = SignedRequests(scheme, gate.keys, SqliteState(tmp_path / "state.db"))
+    authenticator = Authenticator(Accepted(signed=signed), gate.rig.clock)
+    bare = replace(BARE, target=b"/0/private/AddOrder", headers=(), body=b"pair=XBTUSD")
+    key = scheme.secret_key(secret.decode())
+
+    def outcome(nonce: int) -> str:
+        found = authenticator.authenticate(scheme.sign(bare, "bot", key, nonce=str(nonce)))
+        return found.code if isinstance(found, Refusal) else f"key {found.key}"
+
+    assert [outcome(each) for each in (5, 5, 4, 6)] == ["key bot", "nonce_too_low", "nonce_too_low", "key bot"]
