@@ -92,6 +92,8 @@ def test_the_text_of_a_small_order_key_in_pem_is_refused() -> None:
         ("rsa", b"junk", "damaged"),
         ("rsa", P256.public_key().public_bytes(serialization.Encoding.DER, SPKI), "another kind"),
     ],
+    # The key is another one in every process.
+    ids=["junk", "another kind"],
 )
 def test_what_was_kept_is_looked_at_again(kind: Any, content: bytes, message: str) -> None:
     """A damaged key, or one of another kind than is said, is not used."""

@@ -210,11 +210,11 @@ def test_without_the_extra_nothing_signed_is_taken(tmp_path: Path) -> None:
 
 
 def test_the_golden_bundle_loads() -> None:
-    """A bundle that durwan 0.1.0 built and a key signed then decides now as it did then."""
+    """A bundle that durwan 0.1.0 built and a key signed then decides now as it did then, when limits did not count."""
     bundle = read(GOLDEN.read_bytes(), trusting(1, 2, threshold=2, name="desk"))
     assert (bundle.version, bundle.built_by) == (7, "0.1.0")
     assert len(bundle.compiled.self_tests) == 1
-    with Engine(lambda: bundle.compiled) as engine:
+    with Engine(lambda: bundle.compiled, limits=None) as engine:
         assert engine.decide(REQUEST).rule == "trade"
         refused = engine.decide({**REQUEST, "risk": {"score": 95}})
         assert (refused.rule, refused.status, refused.code) == ("shut", 423, "shut")
