@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from durwan.credentials.attempts import Attempts
 from durwan.credentials.identity import Identity
 from durwan.credentials.key_store import KeyStore, KeysUnavailableError
 from durwan.credentials.raw_request import RawRequest
@@ -23,6 +24,7 @@ from durwan.model.address import parse_address
 from durwan.state.errors import StateUnavailableError
 
 _LONGEST: Final = 8_192
+_UNAUTHENTICATED: Final = 401
 _AUTHORIZATION: Final = b"authorization"
 _DPOP: Final = b"dpop"
 
@@ -48,6 +50,7 @@ class Accepted:
         sessions: sessions.
         session_header: the header in which the identifier of a session comes, in lower case.
         revoked: which keys and sessions were revoked, where gateways share that.
+        attempts: counts who tries how often; None counts nobody.
     """
 
     signed: SignedRequests | None = None
@@ -58,6 +61,7 @@ class Accepted:
     sessions: Sessions | None = None
     session_header: bytes = b"x-session"
     revoked: Revoked | None = None
+    attempts: Attempts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,20 @@ class Authenticator:
         """Who asks, or why nobody is believed to. Never raises for what a request holds."""
         if parse_address(raw.peer) is None:
             return refuse("request_malformed")
+        attempts = self._accepted.attempts
+        if attempts is None:
+            return self._found(raw)
+        refusal = attempts.may_try(raw.peer, self._clock())
+        if refusal is not None:
+            return refusal
+        found = self._found(raw)
+        if isinstance(found, Identity):
+            return attempts.succeeded(found, self._clock()) or found
+        if found.status == _UNAUTHENTICATED:
+            attempts.failed(raw.peer, self._clock())
+        return found
+
+    def _found(self, raw: RawRequest) -> Identity | Refusal:
         bearer = self._bearer(raw)
         if isinstance(bearer, Refusal):
             return bearer

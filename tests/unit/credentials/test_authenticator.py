@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from durwan.credentials.attempts import AttemptLimits, Attempts
 from durwan.credentials.authenticator import Accepted, Authenticator
 from durwan.credentials.identity import Identity
 from durwan.credentials.key_material import Given
@@ -26,7 +28,7 @@ from durwan.state.errors import StateUnavailableError
 from durwan.state.memory import MemoryState
 from durwan.state.revocations import RevocationView
 from durwan.state.sqlite import SqliteState
-from durwan.state.store import Revocation
+from durwan.state.store import LimitCharge, Revocation, UsedUp
 from tests.key_rings import HOUR, NOW, Rig, given, new_secret
 
 SCHEME = load_scheme("durwan")
@@ -241,3 +243,52 @@ def test_a_rising_nonce_needs_a_store_that_does_not_forget(gate: Gate, tmp_path:
         return found.code if isinstance(found, Refusal) else f"key {found.key}"
 
     assert [outcome(each) for each in (5, 5, 4, 6)] == ["key bot", "nonce_too_low", "nonce_too_low", "key bot"]
+
+
+def test_failures_are_counted_by_where_they_come_from(gate: Gate) -> None:
+    """After so many failures an address waits, even with the right key, which works from elsewhere meanwhile."""
+    attempts = Attempts(gate.store, AttemptLimits(failures=3, failures_period=10_000))
+    gate.authenticator = Authenticator(replace(gate.accepted, attempts=attempts), gate.rig.clock)
+    forged = [gate.signed(secret=new_secret()) for _ in range(4)]
+    assert [gate.outcome(each) for each in forged] == ["signature_invalid"] * 3 + ["rate_limited"]
+    found = gate.authenticator.authenticate(gate.signed())
+    assert isinstance(found, Refusal)
+    assert (found.code, found.status, found.retry_after) == ("rate_limited", 429, 10.0)
+    assert gate.outcome(gate.signed(replace(BARE, peer="198.51.100.7"))) == "key desk-7"
+    gate.rig.clock.later(10_000)
+    assert gate.outcome(gate.signed()) == "key desk-7"
+
+
+def test_a_network_of_ipv6_is_one_caller(gate: Gate) -> None:
+    """Whoever has a /64 has not four billion billion attempts; the next /64 is somebody else."""
+    attempts = Attempts(gate.store, AttemptLimits(failures=2))
+    gate.authenticator = Authenticator(replace(gate.accepted, attempts=attempts), gate.rig.clock)
+    peers = ["2001:db8::1", "2001:db8::ffff:2", "2001:db8::3", "2001:db8:0:1::1"]
+    outcomes = [gate.outcome(gate.signed(replace(BARE, peer=peer), secret=new_secret())) for peer in peers]
+    assert outcomes == ["signature_invalid", "signature_invalid", "rate_limited", "signature_invalid"]
+
+
+def test_successes_are_counted_apart_by_credential(gate: Gate) -> None:
+    """A key that is used too often waits wherever it is used from, and what succeeded is no failure."""
+    attempts = Attempts(gate.store, AttemptLimits(failures=1, successes=2, successes_period=1_000))
+    gate.authenticator = Authenticator(replace(gate.accepted, attempts=attempts), gate.rig.clock)
+    peers = ["203.0.113.9", "198.51.100.7", "192.0.2.44"]
+    outcomes = [gate.outcome(gate.signed(replace(BARE, peer=peer))) for peer in peers]
+    assert outcomes == ["key desk-7", "key desk-7", "rate_limited"]
+    gate.rig.clock.later(1_000)
+    assert gate.outcome(gate.signed()) == "key desk-7"
+
+
+class Uncountable(MemoryState):
+    """A store that cannot count."""
+
+    def peek(self, charges: Sequence[LimitCharge], *, now: int) -> tuple[UsedUp, ...]:
+        raise StateUnavailableError("the store", "it is gone")
+
+
+def test_what_cannot_be_counted_is_refused(gate: Gate) -> None:
+    """A store that is gone does not open the door to guessing."""
+    attempts = Attempts(Uncountable())
+    found = Authenticator(replace(gate.accepted, attempts=attempts), gate.rig.clock).authenticate(gate.signed())
+    assert isinstance(found, Refusal)
+    assert found.code == "state_unavailable"
