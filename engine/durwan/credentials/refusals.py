@@ -42,7 +42,6 @@ CODES: Final = MappingProxyType(
         "timestamp_ahead": (401, "the timestamp lies too far in the future"),
         "timestamp_expired": (401, "the timestamp is too old"),
         "nonce_replayed": (401, "the nonce was used before"),
-        "nonce_too_low": (401, "the nonce is not greater than those before it"),
         "token_invalid": (401, "the token is not valid"),
         "token_expired": (401, "the token has expired"),
         "token_revoked": (401, "the token was revoked"),

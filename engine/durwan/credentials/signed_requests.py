@@ -171,7 +171,7 @@ class SignedRequests:
         scope = f"{self._scheme.name}:{parts.key_id}"
         try:
             if parts.rising is not None and not self._guard.accept_rising(scope, parts.rising):
-                return refuse("nonce_too_low")
+                return refuse("nonce_replayed", "the nonce is not greater than those before it")
             if parts.once is not None and not self._accept_once(scope, parts, now):
                 return refuse("nonce_replayed")
         except Exception:  # noqa: BLE001 - whatever a store raises, it has not shown that this is the first time

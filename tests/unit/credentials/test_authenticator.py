@@ -242,7 +242,7 @@ def test_a_rising_nonce_needs_a_store_that_does_not_forget(gate: Gate, tmp_path:
         found = authenticator.authenticate(scheme.sign(bare, "bot", key, nonce=str(nonce)))
         return found.code if isinstance(found, Refusal) else f"key {found.key}"
 
-    assert [outcome(each) for each in (5, 5, 4, 6)] == ["key bot", "nonce_too_low", "nonce_too_low", "key bot"]
+    assert [outcome(each) for each in (5, 5, 4, 6)] == ["key bot", "nonce_replayed", "nonce_replayed", "key bot"]
 
 
 def test_failures_are_counted_by_where_they_come_from(gate: Gate) -> None:
