@@ -106,7 +106,7 @@ def test_the_reference_set_keeps_its_word(place: int) -> None:
     """Allowed is always, refused never, and conditional just where its words, parsed again, are true."""
     row = reference().rows[place]
     key_id = row.keys.ids[0]
-    engine = Engine(reference().compilation.finished, clock=lambda: NOW, cache=None)
+    engine = Engine(reference().compilation.finished, clock=lambda: NOW, cache=None, limits=None)
     random = Random(key_id)
     seen: Counter[str] = Counter()
     asked = [action for action, cell in row.cells.items() for _ in range(3 if cell.verdict == "conditional" else 1)]
@@ -147,7 +147,7 @@ def test_rules_that_refuse_do_refuse() -> None:
     """Each cell that is refused by one rule alone is refused by it, or by one before it."""
     program = reference().compilation.finished().program
     order = {rule.name: rule.order for rule in program.rules} | {"no_rule_allows": len(program.rules)}
-    engine = Engine(reference().compilation.finished, clock=lambda: NOW, cache=None)
+    engine = Engine(reference().compilation.finished, clock=lambda: NOW, cache=None, limits=None)
     random = Random(1)
     for row in reference().rows:
         for action, cell in row.cells.items():
