@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
@@ -81,4 +81,23 @@ class SharedLimits:
         return replace(charge, count=Decimal(charge.count) // self._gateways)
 
 
-__all__ = ["OUTAGE", "Answer", "Charged", "SharedLimits"]
+class SharedCounter:
+    """Shared limits as an engine takes them: `Engine.load(..., limits=SharedCounter(SharedLimits(store, gateways=3)))`.
+
+    Args:
+        limits: what counts.
+        told: is told after each charge whether this gateway counted alone: for metrics and alarms.
+    """
+
+    def __init__(self, limits: SharedLimits, told: Callable[[bool], object] = lambda _: None) -> None:
+        self._limits = limits
+        self._told = told
+
+    def charge(self, charges: Sequence[LimitCharge], *, now: int) -> tuple[UsedUp, ...]:
+        """See `SharedLimits.charge`."""
+        found = self._limits.charge(charges, now=now)
+        self._told(found.alone)
+        return found.used_up
+
+
+__all__ = ["OUTAGE", "Answer", "Charged", "SharedCounter", "SharedLimits"]

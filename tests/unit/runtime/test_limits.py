@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from durwan import Engine
+from durwan.state.errors import StateUnavailableError
+from durwan.state.memory import MemoryState
+from durwan.state.outage import SharedCounter, SharedLimits
 from durwan.state.store import LimitCharge, UsedUp
 
 NOW = 1_772_442_000_000
@@ -212,3 +215,22 @@ def test_what_counters_are_told(clock: Clock) -> None:
     rate, amount = told[0]
     assert (rate.limit, rate.per, rate.count, rate.period, rate.cost) == ("rate", ("acme",), 3, 10_000, 1)
     assert (amount.limit, amount.period, amount.cost) == ("amount", 86_400_000, Decimal(10))
+
+
+class Gone(MemoryState):
+    """A store that cannot be asked."""
+
+    def charge(self, charges: Sequence[LimitCharge], *, now: int) -> tuple[UsedUp, ...]:
+        """Never."""
+        raise StateUnavailableError("the store", "it is gone")
+
+
+def test_without_the_store_a_gateway_counts_its_share(clock: Clock) -> None:
+    """One of three gateways lets a third of each limit through while the store cannot be asked, and tells of it."""
+    alone: list[bool] = []
+    counter = SharedCounter(SharedLimits(Gone(), gateways=3), alone.append)
+    engine = Engine.from_sources({"a.policy": POLICY}, clock=clock, limits=counter)
+    decisions = [engine.decide(_pay()) for _ in range(2)]
+    assert [each.allowed for each in decisions] == [True, False]
+    assert decisions[1].rule == "rate"
+    assert alone == [True, True]
