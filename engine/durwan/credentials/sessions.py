@@ -174,7 +174,7 @@ class Sessions:
         Raises:
             StateUnavailableError: nobody can tell; the request must be refused.
         """
-        if not is_secret_text(identifier):
+        if not is_secret_text(identifier, "dws"):
             return refuse("session_invalid")
         now = self._clock()
         session_id = self._hash(Secret(identifier.encode()))

@@ -68,7 +68,7 @@ def test_a_new_user_walks_through(durwan: Call, capsys: pytest.CaptureFixture[st
     )  # fmt: skip
     assert made.code == 0
     old = made.json["secret"]
-    assert is_secret_text(old)
+    assert is_secret_text(old, "dwk")
     assert old.startswith("dwk_live_")
     assert policy_check(["check", "policies", "--no-cache"]) == 0
     capsys.readouterr()

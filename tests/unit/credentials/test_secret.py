@@ -70,7 +70,8 @@ def test_a_secret_text_says_what_it_is_for(environment: str | None, begin: str) 
     text = new_secret_text("dwk", environment)
     assert text.startswith(begin)
     assert re.fullmatch(LEAK_PATTERN, text)
-    assert is_secret_text(text)
+    assert is_secret_text(text, "dwk")
+    assert not is_secret_text(text, "dws")
 
 
 def test_one_wrong_character_shows() -> None:
@@ -83,8 +84,8 @@ def test_one_wrong_character_shows() -> None:
             text[:place] + text[place + 1 :],
             text[:place] + text[place : place + 1] + text[place:],
         ):
-            assert not is_secret_text(wrong)
-    assert not is_secret_text(text + "\n")
+            assert not is_secret_text(wrong, "dws")
+    assert not is_secret_text(text + "\n", "dws")
 
 
 def test_scanners_find_secrets_in_text() -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeVar
 
 from durwan.credentials.refusals import Refusal, refuse
+from durwan.credentials.secret_text import is_secret_text, new_secret_text
 from durwan.credentials.tokens.jwt_verifier import check_revoked
-from durwan.credentials.tokens.opaque_text import is_token_text, new_token_text
 from durwan.credentials.tokens.refused import TokenRefusedError
 from durwan.credentials.tokens.scopes import NONE_INCLUDED, Includes, check_not_exceeded
 from durwan.credentials.tokens.verified import Clock, Outcome, RevokedTokens, VerifiedToken
@@ -179,7 +179,7 @@ class OpaqueTokens:
         Raises:
             DurwanError: the store cannot be asked; the token may still be good.
         """
-        if is_token_text(text):
+        if is_secret_text(text, "dwt"):
             self._records.delete(self._id(text))
 
     def _id(self, text: str) -> str:
@@ -199,7 +199,7 @@ class OpaqueTokens:
         )
 
     def _kept(self, token: VerifiedToken, ancestors: tuple[str, ...], now: int) -> IssuedToken:
-        text = new_token_text(self._environment)
+        text = new_secret_text("dwt", self._environment)
         token_id = self._id(text)
         owner = token.client_id or token.subject or ""
         self._records.put(token_id, owner, _written(token, ancestors), expires=token.expires, now=now)
@@ -207,7 +207,7 @@ class OpaqueTokens:
 
     def _read(self, text: str, now: int) -> tuple[VerifiedToken, tuple[str, ...]]:
         """What is kept of a token that is good now, and of which tokens it was made."""
-        if not is_token_text(text):
+        if not is_secret_text(text, "dwt"):
             raise TokenRefusedError("token_malformed")
         token_id = self._id(text)
         kept = self._record(token_id, now)

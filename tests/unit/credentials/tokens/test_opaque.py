@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from durwan.credentials.secret_text import LEAK_PATTERN, is_secret_text, new_secret_text
 from durwan.credentials.tokens.opaque import Grant, InvalidGrantError, IssuedToken, OpaqueTokens
-from durwan.credentials.tokens.opaque_text import LEAK_PATTERN, is_token_text, new_token_text
 from durwan.credentials.tokens.scopes import check_not_exceeded, narrowed
 from tests.tokens import NOW, Records, Revoked, accepted, code
 
@@ -87,10 +87,10 @@ def test_the_store_holds_no_token() -> None:
 
 def test_the_text_of_a_token() -> None:
     """It says what it is and for which world, is never the same twice, and has a check that finds slips."""
-    texts = {new_token_text("production") for _ in range(2000)}
+    texts = {new_secret_text("dwt", "production") for _ in range(2000)}
     assert len(texts) == 2000
-    assert all(is_token_text(text) and text.startswith("dwt_live_") and len(text) == 58 for text in texts)
-    assert new_token_text("sandbox").startswith("dwt_test_")
+    assert all(is_secret_text(text, "dwt") and text.startswith("dwt_live_") and len(text) == 58 for text in texts)
+    assert new_secret_text("dwt", "sandbox").startswith("dwt_test_")
     text = texts.pop()
     assert re.search(LEAK_PATTERN, f"token={text};")
     for spoilt in (
@@ -101,7 +101,7 @@ def test_the_text_of_a_token() -> None:
         "",
         "é",
     ):
-        assert not is_token_text(spoilt)
+        assert not is_secret_text(spoilt, "dwt")
         assert Bench().code(spoilt) == "token_malformed"
 
 
@@ -111,7 +111,7 @@ def test_what_was_never_a_token_costs_no_question() -> None:
     bench.records.broken = True
     assert bench.code("dwt_live_" + "a" * 49) == "token_malformed"
     bench.records.broken = False
-    assert bench.code(new_token_text("production")) == "token_invalid"
+    assert bench.code(new_secret_text("dwt", "production")) == "token_invalid"
 
 
 def test_a_revoked_token_is_none_and_neither_is_what_came_of_it() -> None:
