@@ -10,6 +10,7 @@ from durwan.cli.bundle_files import bundle_at
 from durwan.cli.exits import UsageError
 from durwan.cli.reading import compile_set
 from durwan.runtime.engine import Engine
+from durwan.runtime.limits import UntouchedCounter
 
 if TYPE_CHECKING:
     import argparse
@@ -47,7 +48,7 @@ def engine_at(arguments: argparse.Namespace, clock: Callable[[], int]) -> Engine
         if compilation.program is None:
             return compilation
         compiled = compilation.finished()
-    return Engine(lambda: compiled, clock=clock)
+    return Engine(lambda: compiled, clock=clock, limits=UntouchedCounter())
 
 
 def subject_of(request: Mapping[str, Any]) -> str:

@@ -140,7 +140,7 @@ class _Comparer:
 
 def _engine(program: Program, keys: StaticKeys) -> Engine:
     compiled = Compiled(program=program, revision="", keys=keys)
-    return Engine(lambda: compiled, cache=None)
+    return Engine(lambda: compiled, cache=None, limits=None)
 
 
 __all__ = ["Comparison", "Difference", "compare"]

@@ -155,3 +155,13 @@ def test_broken_set(call: Call, broken: Path, request_file: Path) -> None:
     found = call("eval", broken, "-r", request_file, "-f", "json").json
     assert "effect" not in found
     assert [each["code"] for each in found["diagnostics"]] == ["P0201"]
+
+
+def test_requests_are_decided_each_by_itself(call: Call, tmp_path: Path) -> None:
+    """Counters are untouched for each request of a file: what one costs, another one does not wait for."""
+    policy = "actions { pay }\nallow pay on pay\nlimit rate on pay to 1 per 1d cost request.weight per key.account\n"
+    (tmp_path / "a.policy").write_text(policy)
+    one = {"action": "pay", "key": {"account": "acme"}, "request": {"weight": 1}}
+    (tmp_path / "requests.json").write_text(json.dumps([one, one, {**one, "request": {"weight": 2}}]))
+    ended = call("eval", str(tmp_path), "--request", str(tmp_path / "requests.json"), "-f", "json")
+    assert [each["status"] for each in json.loads(ended.out)["decisions"]] == [200, 200, 429]

@@ -94,7 +94,7 @@ def _unused(arguments: argparse.Namespace, keys: KeyFile, now: int) -> list[KeyF
     from durwan.workshop.unused_scopes import unused_scopes  # noqa: PLC0415
 
     requests, _ = read_requests(read_whole(Path(arguments.requests), _MOST_BYTES, "the file of requests"))
-    with Engine(compilation.finished, clock=lambda: now) as engine:
+    with Engine(compilation.finished, clock=lambda: now, limits=None) as engine:
         return unused_scopes(engine.decide, keys.records(), requests)
 
 

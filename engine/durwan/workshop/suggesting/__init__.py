@@ -16,6 +16,7 @@ from typing import Any, Final
 from durwan.compilation import Compilation
 from durwan.model.decision import Decision
 from durwan.runtime.engine import Engine
+from durwan.runtime.limits import UntouchedCounter
 from durwan.workshop.coverage import Coverage, Target
 from durwan.workshop.instants import midweek
 from durwan.workshop.isolation import answers
@@ -162,7 +163,9 @@ class _Suggesting:
     def _finished(self) -> tuple[Suggestion, ...]:
         place = {id(target): number for number, target in enumerate(self._coverage.targets)}
         ordered = sorted(self._cases, key=lambda case: place[id(case[0][0])])
-        with Engine(self._compilation.finished, clock=lambda: self._near, cache=None) as engine:
+        with Engine(
+            self._compilation.finished, clock=lambda: self._near, cache=None, limits=UntouchedCounter()
+        ) as engine:
             return tuple(
                 Suggestion(
                     targets=tuple(targets),
