@@ -25,6 +25,7 @@ from durwan.language.policy_set import read_directory
 from durwan.program.program import Program
 from durwan.runtime.engine import Engine
 from durwan.runtime.expectation import differing_fields
+from durwan.runtime.limits import UntouchedCounter
 from durwan.runtime.policy import Compiled
 from durwan.workshop.test_files import Case, read_suite
 from tests.generators.mutations import Mutation, mutations
@@ -76,7 +77,7 @@ def drawn(seed: int) -> tuple[Mutation, ...]:
 def caught_by_tests(program: Program) -> str | None:
     """The first case that the mutant fails."""
     compiled = Compiled(program=program, revision="", keys=subject().compiled.keys)
-    engine = Engine(lambda: compiled, clock=lambda: NOW, cache=None)
+    engine = Engine(lambda: compiled, clock=lambda: NOW, cache=None, limits=UntouchedCounter())
     failing = (case for case in subject().cases if differing_fields(case.expected, engine.decide(case.request)))
     return next((case.name for case in failing), None)
 
