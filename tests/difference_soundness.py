@@ -94,7 +94,7 @@ def _limit(generator: Generator, order: int) -> Limit:
 
 def _engine(program: Program) -> Engine:
     compiled = Compiled(program=program, revision="", keys=StaticKeys({}))
-    return Engine(lambda: compiled, clock=lambda: NOW, cache=None)
+    return Engine(lambda: compiled, clock=lambda: NOW, cache=None, limits=None)
 
 
 def differing(old: Program, new: Program, random: Random, count: int) -> Iterator[tuple[Mapping[str, Any], Group]]:
