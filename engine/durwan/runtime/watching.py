@@ -53,10 +53,13 @@ class Watcher:
         self._followed: ReferenceType[Followed] = ref(followed)
         self._stopping = Event()
         self._process = os.getpid()
+        self._watch: Callable[..., Iterator[object]] | None = None
         self._thread = Thread(target=self._run, name="durwan-watch", daemon=True)
 
     def start(self) -> None:
         """Starts the thread."""
+        # Loaded here and not by the thread: a process that forks meanwhile would leave its child half of a package.
+        self._watch = None if self.poll_seconds is None else self._notifier()
         _RUNNING.add(self)
         self._thread.start()
 
@@ -98,7 +101,7 @@ class Watcher:
 
     def _notices(self) -> Iterator[bool]:
         """True for each time that something was noticed, False for each tick without; ends when it is stopped."""
-        watch = None if self.poll_seconds is None else self._notifier()
+        watch = self._watch
         while not self._stopping.is_set():
             places = () if watch is None else self._places()
             if watch is None or not places:
