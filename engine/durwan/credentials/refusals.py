@@ -1,7 +1,8 @@
 """Why a request was refused before any policy was asked: the codes, their statuses, and text fit for the client.
 
-401 says that we do not know who asks, 403 that we do and that they may not, 429 that it was too much, 400 that what
-came cannot be read, and 503 that a fact was needed that could not be had. The code is exact; a gateway may show its
+401 says that we do not know who asks, 403 that we do and that they may not, 404 and 405 that there is nothing of that
+name or that it cannot be asked so, 422 that it contradicts itself, 429 that it was too much, 400 that what came cannot
+be read, and 503 that a fact was needed that could not be had. The code is exact; a gateway may show its
 clients a coarser one.
 """
 
@@ -69,10 +70,23 @@ CODES: Final = MappingProxyType(
         "field_repeated": (400, "something that is signed was sent twice"),
         "component_uncovered": (400, "the signature does not cover all that it has to"),
         "token_malformed": (400, "the token is not written as it has to be"),
+        "method_refused": (400, "the method is not one that is accepted"),
+        "target_refused": (400, "the target of the request is not written in the one way that it may be"),
+        "host_refused": (400, "the host of the request is not written as it has to be"),
+        "header_refused": (400, "a header is repeated, or not written as it has to be"),
+        "address_refused": (400, "where the request comes from cannot be established"),
+        "attribute_malformed": (400, "a parameter of the request is not written as it has to be"),
+        # nothing of that name
+        "route_unknown": (404, "there is nothing at this path"),
+        "method_not_allowed": (405, "this cannot be asked for with that method"),
+        # it contradicts itself
+        "idempotency_conflict": (422, "the idempotency key was used before, for another request"),
         # a fact that could not be had
         "state_unavailable": (503, "whether this may be accepted cannot be found out at present"),
         "keys_unavailable": (503, "the keys cannot be looked up at present"),
         "issuer_unavailable": (503, "the issuer of the token cannot be asked at present"),
+        "audit_unavailable": (503, "the request cannot be recorded at present"),
+        "not_ready": (503, "the gateway is not ready"),
     }
 )
 

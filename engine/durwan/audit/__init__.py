@@ -1,0 +1,1 @@
+"""What was decided, kept so that no later edit goes unnoticed."""

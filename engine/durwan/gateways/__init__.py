@@ -1,0 +1,1 @@
+"""The ways in: one pipeline, and an adapter for every protocol that gateways speak."""

@@ -1,0 +1,1 @@
+"""From the bytes of a request to the action it asks for: address, target, host, headers, routes, attributes."""
