@@ -1,0 +1,1 @@
+"""Decides many recorded requests at once: the checked program as expressions over columns."""
