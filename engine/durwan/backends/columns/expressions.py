@@ -1,9 +1,9 @@
 """Expressions of the checked program as expressions over columns. Null is unknown, as in the reference evaluator.
 
 polars spreads null as strict operators do, and its `&`, `|` and `~` are Kleene's, so most nodes look like themselves.
-Arithmetic is checked for overflow, and sets and networks are looked up: a test of a value that only counts in a table is
-answered once for each value of the table, by the operator's own meaning, and a test of two attributes once for each pair
-of values that occurs.
+Arithmetic is checked for overflow. Sets and networks are looked up: a test of a value that only counts in a table is
+answered once for each value of the table, by the operator's own meaning; a test of two attributes, once for each pair of
+values that occurs.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Translation:
         """The column of a condition."""
         return self.term(expression).column
 
-    def term(self, expression: Expression) -> Term:  # noqa: PLR0911, C901 - one line per kind of node
+    def term(self, expression: Expression) -> Term:  # noqa: C901 - one line per kind of node
         """The column of any expression that has a value."""
         match expression:
             case nodes.Operation():
