@@ -105,7 +105,7 @@ def batch_of(requests: Iterable[Mapping[str, Any]], schema: Schema, keys: KeyLoo
     for row, request in enumerate(requests):
         attributes = Attributes(schema, request, keys)
         action, now = _head(request)
-        actions.append(action if _is_text(action) else None)
+        actions.append(action if is_text(action) else None)
         instants.append(now)
         held = [writer.write(attributes.read(path)) for path, writer in writers.items()]
         if not all(held):
@@ -135,7 +135,7 @@ class _Writer:
 
     def write(self, value: Any) -> bool:
         """Whether the column holds the value; where it does not, it says unknown."""
-        if type(value) is str and not _is_text(value):
+        if type(value) is str and not is_text(value):
             self.values.append(None)
             return False
         self.values.append(None if value is None else self._form(value))
@@ -153,7 +153,7 @@ class _Writer:
                 return value
 
 
-def _is_text(value: str | None) -> bool:
+def is_text(value: str | None) -> bool:
     """Whether a text can be written in UTF-8: it has no half of a surrogate pair."""
     if value is None or value.isascii():
         return True

@@ -16,6 +16,8 @@ from durwan.backends.columns.doubts import DoubtTranslation
 from durwan.backends.columns.expressions import Translation
 from durwan.backends.columns.polars_interface import pl
 from durwan.model.decision import Outcome
+from durwan.program import nodes
+from durwan.program.explanation import parts_through
 from durwan.program.program import Program, Rule
 from durwan.program.reference import INVALID_NOW, NO_RULE_ALLOWS, UNKNOWN_ACTION, outcome_of, replace_outcome
 
@@ -36,6 +38,17 @@ class _Ruled(NamedTuple):
     @property
     def applies(self) -> pl.Expr:
         return self.body.fill_null(self.rule.effect != "allow")
+
+
+def attributes_read(program: Program) -> frozenset[str]:
+    """The attributes that the rules of a program read."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    for rule in program.rules:
+        for clause in (rule.body.when, rule.body.unless):
+            parts = parts_through(clause, program, seen)
+            found |= {node.path for node in parts if isinstance(node, nodes.Attribute)}
+    return frozenset(found)
 
 
 class ColumnsEvaluator:
@@ -60,6 +73,16 @@ class ColumnsEvaluator:
             {"status": 403, "code": "no_rule_allows", "reason": NO_RULE_ALLOWS},
         ]
         return (*(Outcome(**{**deny, **each}) for each in fixed), *map(self._outcome, self._program.rules))
+
+    def code_of(self, outcome: Outcome) -> int:
+        """The code of an outcome that another evaluator of the same program found."""
+        if outcome.rule is not None:
+            return self._codes[outcome.rule]
+        return {"unknown_action": _UNKNOWN_ACTION, "invalid_now": _INVALID_NOW}.get(outcome.code, _NO_RULE)
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {rule.name: _FIRST_RULE + place for place, rule in enumerate(self._program.rules)}
 
     def _outcome(self, rule: Rule, asked: Iterable[Rule] = (), unknowns: Iterable[str] = ()) -> Outcome:
         found = outcome_of(rule, asked, unknowns)

@@ -2,8 +2,8 @@
 
 polars spreads null as strict operators do, and its `&`, `|` and `~` are Kleene's, so most nodes look like themselves.
 Arithmetic is checked for overflow. Sets and networks are looked up: a test of a value that only counts in a table is
-answered once for each value of the table, by the operator's own meaning; a test of two attributes, once for each pair of
-values that occurs.
+answered once for each value of the table, by the operator's own meaning; a test of two attributes, once for each pair
+of values that occurs.
 """
 
 from __future__ import annotations
