@@ -131,7 +131,8 @@ def narrowed(column: Column, declared: Type, schema: Schema) -> Column:
         case types.Int(low, high) if low is not None:
             return _where(column, value.is_between(pl.lit(low), pl.lit(high)))
         case types.Number(low, high) if low is not None and high is not None:
-            return _where(column, value.is_between(*(pl.lit(units(each), dtype=pl.Int128) for each in (low, high))))
+            least, most = (pl.lit(units(each), dtype=pl.Int128) for each in (low, high))
+            return _where(column, value.is_between(least, most))
         case types.String(choices) if choices is not None:
             return _where(column, value.is_in(pl.Series(choices, dtype=pl.String).implode()))
         case types.SetOf(types.Scope()):

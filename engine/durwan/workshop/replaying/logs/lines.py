@@ -83,7 +83,7 @@ class LineColumns:
         columns = {name: ColumnWriter(types.Int() if name == "status" else types.String()) for name in RECORDED}
         for outcome in self._outcomes:
             for name, writer in columns.items():
-                value = None if outcome is None else outcome.get(name)
+                value: Any = None if outcome is None else outcome.get(name)
                 writer.add(value if type(value) is (int if name == "status" else str) else None)
         return pl.DataFrame([writer.column().values.alias(name) for name, writer in columns.items()])
 

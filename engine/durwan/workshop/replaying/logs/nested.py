@@ -58,8 +58,8 @@ class NestedColumns:
         if (path, base) not in self._read:
             context, _, name = path.partition(".")
             series = self._whole(context)
-            fields = series.dtype.to_schema() if isinstance(series.dtype, pl.Struct) else {}
-            found = series.struct.field(name) if name in fields else self._whole("")
+            has_it = isinstance(series.dtype, pl.Struct) and name in series.struct.fields
+            found = series.struct.field(name) if has_it else self._whole("")
             self._read[path, base] = self._typed(found, base)
         return self._read[path, base]
 

@@ -110,7 +110,8 @@ class PreparedColumns:
         """See `Columns`."""
         self._read(RECORDED)
         columns = [self._series[name] for name in RECORDED if name in self._series]
-        return pl.DataFrame(columns) if columns else None
+        found = pl.DataFrame(columns) if columns else None
+        return None if found is None or found.get_column("effect").null_count() == self.height else found
 
     def requests(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """See `Columns`."""
@@ -233,9 +234,7 @@ class _Part:
     def _recorded(self, step: Columns) -> list[pl.Series]:
         found = step.recorded()
         if found is None:
-            return [
-                pl.Series(name, [None], dtype=dtype).new_from_index(0, step.height) for name, dtype in RECORDED.items()
-            ]
+            found = pl.DataFrame(schema=dict(RECORDED)).clear(step.height)
         return found.get_columns()
 
     def _coded(self, name: str, column: Column) -> pl.Series:

@@ -95,7 +95,7 @@ class RecordedBatch:
 
     @cached_property
     def recorded(self) -> pl.DataFrame | None:
-        """What was decided: `effect`, `rule`, `status`, `code`, null where it is not recorded; None where it never is."""
+        """What was decided: `effect`, `rule`, `status`, `code`, null where that is not known; None where it never is."""
         return self._columns.recorded()
 
     @cached_property
@@ -228,7 +228,8 @@ class RecordedRequests:
 
 def _found(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     found: list[Path] = []
-    for given in map(os.fspath, paths):
+    for each in paths:
+        given = os.fspath(each)
         path = Path(given)
         if path.is_dir():
             matching = sorted(
@@ -237,7 +238,8 @@ def _found(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
         elif path.exists():
             matching = [path]
         else:
-            matching = sorted(Path(each) for each in glob.glob(given, recursive=True) if Path(each).is_file())
+            inside = map(Path, glob.glob(given, recursive=True))  # noqa: PTH207 - a Path globs below a directory alone
+            matching = sorted(each for each in inside if each.is_file())
         if not matching:
             raise LogError(f"{given} holds no log: name files of JSON Lines or Parquet, a directory of them, or a glob")
         found += matching
