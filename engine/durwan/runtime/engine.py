@@ -205,6 +205,11 @@ class Engine:
         """The digest of the policy that decides now; empty before there is one."""
         return self._policy.compiled.revision
 
+    def key(self, key_id: str) -> Mapping[str, object] | None:
+        """The attributes of a key, as its source has them now; None where there is no such key."""
+        source = self._policy.compiled.keys if self._keys is None else self._keys
+        return source.get(key_id)
+
     def cache_info(self) -> CacheInfo | None:
         """How the decision cache fares; None where there is none."""
         cache = self._policy.cache
