@@ -7,7 +7,6 @@ another machine, a medium that is written once, or whatever fetches the file fro
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +42,7 @@ def add_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         os.close(descriptor)
 
 
-def read_checkpoints(path: Path) -> Sequence[Checkpoint]:
+def read_checkpoints(path: Path) -> list[Checkpoint]:
     """The checkpoints of a file, in its order.
 
     Raises:

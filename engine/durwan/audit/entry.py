@@ -149,9 +149,13 @@ def _no_number(text: str) -> Any:
 _DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
 
 
+# `dict` itself; by this name a type checker knows what is in it.
+_OBJECT: Final[type[dict[str, Any]]] = dict
+
+
 def _record_in(content: str) -> dict[str, Any]:
     found, end = _DECODER.raw_decode(content)
-    if type(found) is not dict or end != len(content):
+    if type(found) is not _OBJECT or end != len(content):
         raise ValueError("it is no JSON object")
     return found
 

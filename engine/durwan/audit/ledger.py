@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -171,21 +172,19 @@ class Ledger:
 
 def tell(settings: LogSettings, alarm: Alarm) -> None:
     """Tells an alarm to whoever asked to be told."""
-    try:
+    with suppress(Exception):  # the log goes on, whatever becomes of those whom it tells
         settings.on_alarm(alarm)
-    except Exception:  # noqa: BLE001, S110 - the log goes on, whatever becomes of those whom it tells
-        pass
 
 
 def _medium_of(stream: Stream, settings: LogSettings) -> Medium:
-    bounds = {"most_bytes": settings.segment_bytes, "most_seconds": settings.segment_seconds}
+    most_bytes, most_seconds = settings.segment_bytes, settings.segment_seconds
     if settings.kind == "files":
         if (stream.path / NAME).exists():
             raise AuditSetupError(f"{stream.path} holds a log in SQLite: name another directory for one in files")
-        return SegmentFiles(stream, **bounds)
+        return SegmentFiles(stream, most_bytes=most_bytes, most_seconds=most_seconds)
     if segments_of(stream.path):
         raise AuditSetupError(f"{stream.path} holds a log in files: name another directory for one in SQLite")
-    return SqliteFile(stream, **bounds)
+    return SqliteFile(stream, most_bytes=most_bytes, most_seconds=most_seconds)
 
 
 def _newest(stream: Path) -> Checkpoint | None:

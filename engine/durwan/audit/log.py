@@ -18,7 +18,7 @@ from durwan.audit.plain import PlainForm
 from durwan.audit.record import DecisionRecord
 from durwan.audit.recorder import AuditUnavailableError, Receipt
 from durwan.audit.settings import Alarm, AlarmKind, LogSettings
-from durwan.state.forking import start_anew_after_fork
+from durwan.forking import start_anew_after_fork
 
 _LONGEST_RETRY: Final = 30.0
 
@@ -61,18 +61,22 @@ class AuditLog:
         AuditUnavailableError: it cannot be opened now.
     """
 
+    # Set anew in a child process.
+    _lock: Lock
+    _wake: Event
+    _thread: Thread | None
+    _ledger: Ledger | None
+    _next: Batch
+    _in_flight: Batch | None
+
     def __init__(self, folder: str | Path, settings: LogSettings | None = None) -> None:
         self._folder = Path(folder)
         self._settings = settings = settings or LogSettings()
         self._form = PlainForm(settings.masking)
         self._strict = settings.strict
         self._most = settings.most_waiting
-        self._ledger: Ledger | None = None
-        self._written = self._lost = self._failures = 0
         self._closed = False
-        self._in_flight: Batch | None = None
-        self._next = Batch(settings.deadline)
-        self._renew()
+        self._begin()
         try:
             self._ledger = Ledger(self._folder, settings)
         except (OSError, sqlite3.Error) as error:
@@ -145,20 +149,21 @@ class AuditLog:
                 each.start_anew()
         if self._ledger is not None:
             self._ledger.leave()
-        self._left, self._ledger, self._in_flight = self._ledger, None, None
-        self._written = self._lost = self._failures = 0
-        self._next = Batch(self._settings.deadline)
-        self._renew()
+        # Kept: what is left to the parent must not be closed here, where it would be forgotten.
+        self._parents = self._ledger
+        self._begin()
 
-    def _renew(self) -> None:
+    def _begin(self) -> None:
         self._lock = Lock()
         self._wake = Event()
-        self._thread: Thread | None = None
+        self._thread = self._ledger = self._in_flight = None
+        self._next = Batch(self._settings.deadline)
+        self._written = self._lost = self._failures = 0
+        # How many records were given up that the log itself does not know of yet.
+        self._unwritten = 0
         self._problem = ""
         self._retry = self._settings.retry_seconds
         self._retry_at = 0.0
-        # How many records were given up that the log itself does not know of yet.
-        self._unwritten = 0
 
     def _start(self) -> Thread:
         thread = Thread(target=self._run, name="durwan-audit", daemon=True)

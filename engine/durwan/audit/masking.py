@@ -24,6 +24,7 @@ SAME: Final[Mapping[str, tuple[str, ...]]] = {
     "key": ("key.id",),
     "subject": ("token.subject",),
     "session": ("session.id",),
+    "path": ("request.path",),
 }
 
 
@@ -39,16 +40,21 @@ class Masking:
         hashed: patterns of what is replaced by its hash under the key: whoever has the key can look for a value.
         key: the key of the hashes.
 
-    A pattern is `request.address`, or `client.*` for all of a context, or the name of a field of the record: `address`,
-    `path`, `key`, `subject`, `session`. A field that says what a masked attribute says is masked with it, and the other
-    way around: `address` and `client.ip`, `key` and `key.id`, `subject` and `token.subject`, `session` and `session.id`.
+    A pattern is `request.side`, or `client.*` for all of a context, or the name of a field of the record: `address`,
+    `path`, `key`, `subject`, `session`. What says the same is masked with it, whichever of them is named: `client.ip`
+    with `address`, `key.id` with `key`, `token.subject` with `subject`, `session.id` with `session`, `request.path`
+    with `path`.
 
     Raises:
         MaskingError: a pattern is none, or hashes are asked for without a key.
     """
 
     def __init__(self, *, mask: Iterable[str] = (), hashed: Iterable[str] = (), key: Secret | None = None) -> None:
-        self._ways: dict[str, Way] = dict.fromkeys(_checked(hashed), "hash") | dict.fromkeys(_checked(mask), "mask")
+        self._ways: dict[str, Way] = {}
+        for each in _checked(hashed):
+            self._ways[each] = "hash"
+        for each in _checked(mask):
+            self._ways[each] = "mask"
         self._key = key
         self._found: dict[tuple[str, str], Way | None] = {}
         if key is None and "hash" in self._ways.values():
@@ -79,8 +85,8 @@ class Masking:
 
     def of_field(self, field: str) -> Way | None:
         """How a field of a record is masked; None where it is not."""
-        names = (field, *SAME.get(field, ()))
-        return next((way for each in names if (way := self._exact_or_whole(each)) is not None), None)
+        ways = [self._exact_or_whole(name) for name in (field, *SAME.get(field, ()))]
+        return _first(ways)
 
     def value(self, way: Way, value: Any) -> dict[str, str]:
         """What is written instead of a value, which has been made plain."""
@@ -93,13 +99,14 @@ class Masking:
     def _way_of(self, context: str, name: str) -> Way | None:
         found = self._exact_or_whole(f"{context}.{name}")
         if found is None:
-            fields = [field for field, same in SAME.items() if f"{context}.{name}" in same]
-            found = next((self._ways[field] for field in fields if field in self._ways), None)
+            ways = [self._ways.get(field) for field, same in SAME.items() if f"{context}.{name}" in same]
+            found = _first(ways)
         return found
 
     def _exact_or_whole(self, name: str) -> Way | None:
         context, dot, _ = name.partition(".")
-        return self._ways.get(name) or self._ways.get(f"{context}.*" if dot else name)
+        found = self._ways.get(name)
+        return self._ways.get(f"{context}.*") if found is None and dot else found
 
 
 def read_masking_key(path: Path) -> Secret:
@@ -113,6 +120,13 @@ def read_masking_key(path: Path) -> Secret:
     if len(content) < _LEAST_KEY:
         raise MaskingError(f"the key in {path} is shorter than {_LEAST_KEY} bytes: values could be tried out")
     return Secret(content)
+
+
+def _first(ways: Iterable[Way | None]) -> Way | None:
+    for way in ways:
+        if way is not None:
+            return way
+    return None
 
 
 def _checked(patterns: Iterable[str]) -> list[str]:

@@ -40,8 +40,9 @@ _INT64: Final = 1 << 63
 _LEAK = re.compile(LEAK_PATTERN, re.ASCII)
 _SECRET: Final[Mapping[str, Any]] = {"$secret": True}
 _FIELDS: Final = tuple(each.name for each in fields(DecisionRecord) if each.name != "contexts")
-_COLLECTIONS: Final = frozenset({list, tuple, set, frozenset, StringSet})
-_MASKABLE: Final = (*SAME, "path")
+# What a request has beside its contexts, and a record in fields of their own.
+_BESIDE: Final = frozenset({"action", "now"})
+_MASKABLE: Final = tuple(SAME)
 
 
 class PlainForm:
@@ -62,16 +63,8 @@ class PlainForm:
     def _of(self, record: DecisionRecord) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name in _FIELDS:
-            value = getattr(record, name)
-            kind = type(value)
-            if kind is str and len(value) <= _SHORT and "dw" not in value:
-                found[name] = value
-            elif value is None or kind is int and -_INT64 <= value < _INT64:
-                found[name] = value
-            elif kind is tuple and not value:
-                found[name] = []
-            else:
-                found[name] = _Walk().value(value, 1)
+            value: Any = getattr(record, name)
+            found[name] = value if value is None or _is_short(value) else _Walk().value(value, 1)
         for name, way in self._masked_fields:
             if found[name] not in (None, ""):
                 found[name] = self._masking.value(way, found[name])
@@ -82,11 +75,13 @@ class PlainForm:
         walk = _Walk()
         found: dict[str, Any] = {}
         for context, attributes in contexts.items():
+            if context in _BESIDE:
+                continue
             if walk.left <= 0:
                 found["$more"] = len(contexts) - len(found)
                 break
             if type(attributes) is dict:
-                found[_name(context)] = self._attributes(context, cast("dict[str, Any]", attributes), walk)
+                found[_name(context)] = self._attributes(context, cast("dict[str, object]", attributes), walk)
             elif isinstance(attributes, Mapping):
                 found[_name(context)] = self._foreign(context, cast("Mapping[str, Any]", attributes), walk)
             else:
@@ -110,19 +105,10 @@ class PlainForm:
                 found["$more"] = len(attributes) - len(found)
                 break
             walk.left -= 1
-            kind = type(value)
-            if kind is str and len(value) <= _SHORT and "dw" not in value:
-                plain = value
-            elif kind is bool or kind is int and -_INT64 <= value < _INT64:
-                plain = value
-            else:
-                plain = walk.value(value, 2)
-            if type(name) is not str:
-                found[_name(name)] = {"$odd": "name"}
-            elif (way := way_of(context, name)) is not None:
-                found[_name(name)] = self._masking.value(way, plain)
-            else:
-                found[name if name.isidentifier() and len(name) <= _MOST_NAME else _name(name)] = plain
+            plain = value if _is_short(value) else walk.value(value, 2)
+            way = way_of(context, name)
+            written = name if type(name) is str and name.isidentifier() and "dw" not in name else _name(name)
+            found[written] = plain if way is None else self._masking.value(way, plain)
         return found
 
 
@@ -134,27 +120,13 @@ class _Walk:
     def __init__(self) -> None:
         self.left = _MOST_VALUES
 
-    def value(self, value: Any, depth: int) -> Any:  # noqa: PLR0911, C901 - one line per type
+    def value(self, value: Any, depth: int) -> Any:
         """The value as plain data."""
         self.left -= 1
-        kind = type(value)
-        if kind is str:
-            return _text(value)
-        if value is None or kind is bool:
-            return value
-        if kind is int:
-            return value if -_INT64 <= value < _INT64 else _large(value)
-        if kind is float:
-            return value if isfinite(value) else {"$odd": repr(value)}
-        if kind in _SCALARS:
-            return _SCALARS[kind](value)
-        if kind in _COLLECTIONS:
-            return self._members(value, depth)
-        if kind is dict:
-            return self._mapping(value, depth)
-        return _odd(value)
+        write = _WRITERS.get(type(value))
+        return _odd(value) if write is None else write(self, value, depth)
 
-    def _members(self, value: Any, depth: int) -> Any:
+    def members(self, value: Any, depth: int) -> Any:
         if depth >= _DEEPEST:
             return {"$more": len(value)}
         found: list[Any] = []
@@ -165,7 +137,7 @@ class _Walk:
             found.append(self.value(each, depth + 1))
         return sorted(found, key=repr) if isinstance(value, (set, frozenset)) else found
 
-    def _mapping(self, value: dict[Any, Any], depth: int) -> Any:
+    def mapping(self, value: dict[Any, Any], depth: int) -> Any:
         if depth >= _DEEPEST:
             return {"$more": len(value)}
         found: dict[str, Any] = {}
@@ -175,6 +147,11 @@ class _Walk:
                 break
             found[_name(name)] = self.value(each, depth + 1)
         return found
+
+
+def _is_short(value: Any) -> bool:
+    """Most values are short texts, which are written as they are: this is done in the thread of whoever asks."""
+    return type(value) is str and len(value) <= _SHORT and "dw" not in value
 
 
 def _text(text: str) -> Any:
@@ -232,7 +209,9 @@ def _odd(value: object) -> dict[str, Any]:
 
 
 def _kind_of(value: object) -> str:
-    return type.__dict__["__name__"].__get__(type(value))[:_MOST_NAME]
+    # Past whatever a class of somebody else's says of itself.
+    name: str = type.__dict__["__name__"].__get__(type(value))
+    return name[:_MOST_NAME]
 
 
 def _core_of(record: DecisionRecord) -> dict[str, Any]:
@@ -240,6 +219,22 @@ def _core_of(record: DecisionRecord) -> dict[str, Any]:
     return {name: getattr(record, name) for name in ("decision_id", "time", "effect", "status", "code")}
 
 
-_SCALARS: Final[Mapping[type, Callable[[Any], Any]]] = {Decimal: _decimal, datetime: _instant, timedelta: _duration}
+# Exact types alone: a class of somebody else's may answer with anything.
+_WRITERS: Final[Mapping[type, Callable[[_Walk, Any, int], Any]]] = {
+    str: lambda _walk, value, _depth: _text(value),
+    bool: lambda _walk, value, _depth: value,
+    type(None): lambda _walk, value, _depth: value,
+    int: lambda _walk, value, _depth: value if -_INT64 <= value < _INT64 else _large(value),
+    float: lambda _walk, value, _depth: value if isfinite(value) else {"$odd": repr(value)},
+    Decimal: lambda _walk, value, _depth: _decimal(value),
+    datetime: lambda _walk, value, _depth: _instant(value),
+    timedelta: lambda _walk, value, _depth: _duration(value),
+    list: _Walk.members,
+    tuple: _Walk.members,
+    set: _Walk.members,
+    frozenset: _Walk.members,
+    StringSet: _Walk.members,
+    dict: _Walk.mapping,
+}
 
 __all__ = ["MOST_BYTES", "PlainForm"]

@@ -87,7 +87,7 @@ class SegmentFiles:
         self.write(first, [line])
         self._stream.sync()
 
-    def write(self, first: int, lines: Sequence[bytes]) -> None:
+    def write(self, first: int, lines: Sequence[bytes]) -> None:  # noqa: ARG002 - where a file ends is known
         """See `Medium`."""
         if self._descriptor is None:
             raise OSError("no segment was begun")
@@ -147,8 +147,8 @@ class _Scan:
             entry = read_line(line)
             if entry is not None and entry.synced > self.found.chain.size:
                 raise AuditDamagedError(
-                    f"line {self.found.chain.size} of the log, in {path}, was changed after it was on disk: durwan audit "
-                    f"verify {path.parent} says more. Move that directory away, and a new log is begun"
+                    f"line {self.found.chain.size} of the log, in {path}, was changed after it was on disk: durwan "
+                    f"audit verify {path.parent} says more. Move that directory away, and a new log is begun"
                 )
 
 
