@@ -79,7 +79,7 @@ class AuditLog:
         self._begin()
         try:
             self._ledger = Ledger(self._folder, settings)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, MemoryError) as error:
             raise AuditUnavailableError(f"the audit log {self._folder} cannot be opened: {_words(error)}") from error
         start_anew_after_fork(self)
         _LIVING.add(self)

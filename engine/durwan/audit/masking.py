@@ -85,7 +85,7 @@ class Masking:
 
     def of_field(self, field: str) -> Way | None:
         """How a field of a record is masked; None where it is not."""
-        ways = [self._exact_or_whole(name) for name in (field, *SAME.get(field, ()))]
+        ways: list[Way | None] = [self._exact_or_whole(name) for name in (field, *SAME.get(field, ()))]
         return _first(ways)
 
     def value(self, way: Way, value: Any) -> dict[str, str]:
@@ -99,7 +99,9 @@ class Masking:
     def _way_of(self, context: str, name: str) -> Way | None:
         found = self._exact_or_whole(f"{context}.{name}")
         if found is None:
-            ways = [self._ways.get(field) for field, same in SAME.items() if f"{context}.{name}" in same]
+            ways: list[Way | None] = [
+                self._ways.get(field) for field, same in SAME.items() if f"{context}.{name}" in same
+            ]
             found = _first(ways)
         return found
 

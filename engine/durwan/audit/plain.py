@@ -23,7 +23,7 @@ from itertools import islice
 from math import isfinite
 from typing import Any, Final, cast
 
-from durwan.audit.masking import SAME, Masking
+from durwan.audit.masking import SAME, Masking, Way
 from durwan.audit.record import DecisionRecord
 from durwan.credentials.secret import Secret
 from durwan.credentials.secret_text import LEAK_PATTERN
@@ -42,7 +42,6 @@ _SECRET: Final[Mapping[str, Any]] = {"$secret": True}
 _FIELDS: Final = tuple(each.name for each in fields(DecisionRecord) if each.name != "contexts")
 # What a request has beside its contexts, and a record in fields of their own.
 _BESIDE: Final = frozenset({"action", "now"})
-_MASKABLE: Final = tuple(SAME)
 
 
 class PlainForm:
@@ -50,8 +49,11 @@ class PlainForm:
 
     def __init__(self, masking: Masking) -> None:
         self._masking = masking
-        ways = {field: masking.of_field(field) for field in _MASKABLE}
-        self._masked_fields = [(field, way) for field, way in ways.items() if way is not None]
+        self._masked_fields: list[tuple[str, Way]] = []
+        for field in SAME:
+            way = masking.of_field(field)
+            if way is not None:
+                self._masked_fields.append((field, way))
 
     def of(self, record: DecisionRecord) -> dict[str, Any]:
         """The record as plain data, which shares nothing with the record that could change; never raises."""
@@ -124,7 +126,7 @@ class _Walk:
         """The value as plain data."""
         self.left -= 1
         write = _WRITERS.get(type(value))
-        return _odd(value) if write is None else write(self, value, depth)
+        return write(self, value, depth) if write is not None else _odd(cast("object", value))
 
     def members(self, value: Any, depth: int) -> Any:
         if depth >= _DEEPEST:
@@ -135,7 +137,7 @@ class _Walk:
                 found.append({"$more": len(value) - len(found)})
                 break
             found.append(self.value(each, depth + 1))
-        return sorted(found, key=repr) if isinstance(value, (set, frozenset)) else found
+        return found if type(value) in (list, tuple) else sorted(found, key=repr)
 
     def mapping(self, value: dict[Any, Any], depth: int) -> Any:
         if depth >= _DEEPEST:

@@ -80,7 +80,7 @@ class SqliteFile:
         """See `Medium`."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(sqlite3.Error):
+            with suppress(Exception):
                 connection.close()
 
     def leave(self) -> None:
