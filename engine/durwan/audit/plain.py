@@ -125,8 +125,9 @@ class _Walk:
     def value(self, value: Any, depth: int) -> Any:
         """The value as plain data."""
         self.left -= 1
-        write = _WRITERS.get(type(value))
-        return write(self, value, depth) if write is not None else _odd(cast("object", value))
+        kind: type[object] = type(value)
+        write = _WRITERS.get(kind)
+        return _odd(value) if write is None else write(self, value, depth)
 
     def members(self, value: Any, depth: int) -> Any:
         if depth >= _DEEPEST:
