@@ -21,6 +21,9 @@ COMMANDS: Final = {
     "keys revoke": ("keys.revoke", "revoke a key, at once and for ever"),
     "keys import": ("keys.importing", "take over keys from another place, all of them or none"),
     "keys check": ("keys.check", "report keys by which money is lost: too powerful, too old, forgotten"),
+    "routes show": ("routes.show", "show every route: its action, and where its attributes come from"),
+    "routes match": ("routes.match", "say which route a request takes, with which attributes; or why none"),
+    "routes import": ("routes.importing", "make a file of routes out of an OpenAPI document"),
 }
 
 _OVERVIEW: Final = """\
