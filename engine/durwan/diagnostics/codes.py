@@ -2,9 +2,9 @@
 
 A code never changes its meaning and is never used again. Each has a page beside this file (`pages/P0201.md`), which
 `policy-check explain P0201` prints, and one function that makes its diagnostic, in `durwan/language/mistakes/` (for
-YAML as such beside this file, for key files in `durwan/credentials/`, for test files in `durwan/workshop/`). Sections:
-P01 text, P02 names, P03 types and values, P04 rules, P05 files, P06 time, P07 warnings, P08 test files. Rows are sorted
-by code.
+YAML as such beside this file, for key files in `durwan/credentials/`, for test files in `durwan/workshop/`, for servers
+in `durwan/gateways/serving/`). Sections: P01 text, P02 names, P03 types and values, P04 rules, P05 files, P06 time, P07
+warnings, P08 test files, P10 servers. Rows are sorted by code.
 """
 
 from __future__ import annotations
@@ -237,8 +237,18 @@ _TESTS: tuple[Code, ...] = (
     Code("P0816", "must-pass-skipped", "error", "A case that must pass is skipped."),
 )
 
+_SERVING: tuple[Code, ...] = (
+    Code("P1001", "unknown-setting", "error", "The configuration of a server has a setting that there is not."),
+    Code("P1002", "wrong-setting", "error", "A setting of a server has a value that it cannot have."),
+    Code("P1003", "missing-setting", "error", "The configuration of a server leaves out a setting that it needs."),
+    Code("P1004", "secret-in-configuration", "error", "A secret stands in the configuration of a server."),
+    Code("P1005", "unsafe-setting", "error", "Settings of a server are unsafe together."),
+    Code("P1006", "unresolved-setting", "error", "The configuration of a server names something that cannot be used."),
+    Code("P1007", "unknown-variable", "warning", "A variable of the environment changes no setting of a server."),
+)
+
 CODES: Mapping[str, Code] = MappingProxyType(
-    {code.code: code for code in (*_TEXT, *_NAMES, *_KINDS, *_RULES, *_FILES, *_TIME, *_WARNINGS, *_TESTS)}
+    {code.code: code for code in (*_TEXT, *_NAMES, *_KINDS, *_RULES, *_FILES, *_TIME, *_WARNINGS, *_TESTS, *_SERVING)}
 )
 
 
