@@ -24,7 +24,7 @@ from durwan.gateways.answer import Answer
 from durwan.gateways.gate import Begun, Gate
 from durwan.gateways.serving.application import Way
 from durwan.gateways.serving.exchange import Receive, Reply, Scope, TooLargeError, json_reply, problem, read_body
-from durwan.runtime.strict_json import JsonTextError, read_json
+from durwan.model.strict_json import JsonTextError, read_json
 
 _POST: Final = frozenset({"POST"})
 _UNREAD: Final = RawRequest("", b"", (), b"", "", 0)

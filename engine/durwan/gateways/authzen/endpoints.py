@@ -33,7 +33,7 @@ from durwan.gateways.serving.exchange import (
     problem,
     read_body,
 )
-from durwan.runtime.strict_json import JsonTextError, read_json
+from durwan.model.strict_json import JsonTextError, read_json
 
 EVALUATION: Final = "/access/v1/evaluation"
 EVALUATIONS: Final = "/access/v1/evaluations"
