@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from durwan.backends.bytecode import Evaluator
-from durwan.credentials.keys import KeySource
+from durwan.credentials.key_table import KeyTable
+from durwan.credentials.keys import KeySource, StaticKeys
 from durwan.errors import DurwanError
 from durwan.gateways.authzen.messages import Action, Evaluation
 from durwan.gateways.authzen.translation import Translation
@@ -30,8 +31,7 @@ class Search:
     Args:
         engine: whose policy it is.
         translation: what stands for what.
-        keys: where the engine looks up keys, where these are not its policy set's own.
-        key_ids: the ids of all keys; None where they cannot be enumerated.
+        keys: where the engine looks up keys; None where these are its policy set's own.
         gateway: the context `gateway`.
         clock: milliseconds since the epoch.
         most: how many candidates are tried at most.
@@ -43,7 +43,6 @@ class Search:
         translation: Translation,
         *,
         keys: KeySource | None,
-        key_ids: Callable[[], Iterable[str]] | None,
         gateway: Mapping[str, object],
         clock: Callable[[], int],
         most: int,
@@ -51,7 +50,6 @@ class Search:
         self._engine = engine
         self._translation = translation
         self._keys = keys
-        self._key_ids = key_ids
         self._gateway = gateway
         self._clock = clock
         self._most = most
@@ -61,7 +59,7 @@ class Search:
     def targets(self) -> tuple[Target, ...]:
         """What can be searched for at all."""
         known = self._translation.entities
-        subjects: tuple[Target, ...] = ("subject",) if known.subjects or self._key_ids is not None else ()
+        subjects: tuple[Target, ...] = ("subject",) if known.subjects or _ids_of(self._source()) is not None else ()
         resources: tuple[Target, ...] = ("resource",) if known.resources or self._translation.templates() else ()
         return (*subjects, *resources, "action")
 
@@ -71,6 +69,9 @@ class Search:
         Raises:
             NotSearchableError: candidates cannot be enumerated, or are too many.
         """
+        status = self._engine.status()
+        if not status.ready or status.stale:
+            raise NotSearchableError("there is no policy at present that may decide")
         if target not in self.targets:
             raise NotSearchableError(f"no {target}s are known here: they come with each question")
         match target:
@@ -98,19 +99,23 @@ class Search:
     def _evaluator(self) -> Evaluator:
         compiled = self._engine.compiled
         if self._current is None or self._current[0] != compiled.revision:
-            keys = prepared(compiled.keys if self._keys is None else self._keys, compiled.program.schema)
+            keys = prepared(self._source(), compiled.program.schema)
             evaluator = Evaluator(compiled.program, clock=self._clock, keys=keys, revision=compiled.revision)
             self._current = compiled.revision, evaluator
         return self._current[1]
+
+    def _source(self) -> KeySource:
+        return self._engine.compiled.keys if self._keys is None else self._keys
 
     # ------------------------------------------------------------------------------------------------- candidates
 
     def _subjects(self, kind: str) -> Iterable[str]:
         if kind not in self._translation.names.key_subjects:
             return self._translation.entities.of_type("subjects", kind)
-        if self._key_ids is None:
+        found = _ids_of(self._source())
+        if found is None:
             raise NotSearchableError("the keys cannot be enumerated where they are kept")
-        return self._key_ids()
+        return found
 
     def _resources(self, kind: str) -> Iterable[str]:
         if kind in self._translation.names.route_resources:
@@ -135,6 +140,13 @@ class Search:
     @staticmethod
     def _of_action(asked: Evaluation, name: str) -> Evaluation:
         return replace(asked, action=Action(name=name))
+
+
+def _ids_of(keys: KeySource) -> list[str] | None:
+    """The ids of all keys of a source; None where they cannot be enumerated."""
+    if isinstance(keys, (KeyTable, StaticKeys)):
+        return [key_id for key_id, _ in keys.items()]
+    return None
 
 
 __all__ = ["NotSearchableError", "Search", "Target"]

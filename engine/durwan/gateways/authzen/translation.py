@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from durwan.gateways.answer import Answer
 from durwan.gateways.authzen.entities import Entities
@@ -42,6 +42,15 @@ class Names:
 _NAMES: Final = Names()
 
 
+class Routes(Protocol):
+    """What has a table of routes, perhaps another one after each reload."""
+
+    @property
+    def table(self) -> RouteTable:
+        """The routes as they are now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
     """Makes requests of questions.
@@ -49,12 +58,12 @@ class Translation:
     Attributes:
         names: what stands for what.
         entities: subjects and resources that are known.
-        routes: the routes of the API; None without any.
+        routes: what has the routes of the API; None without any.
     """
 
     names: Names = field(default_factory=lambda: _NAMES)
     entities: Entities = field(default_factory=Entities)
-    routes: RouteTable | None = None
+    routes: Routes | None = None
 
     def request(self, asked: Evaluation) -> dict[str, Any]:
         """The request for `Engine.decide`. Where no route is found, it asks for no action, and is denied."""
@@ -101,11 +110,11 @@ class Translation:
         """The route of a method at a template as it is written, or at a path; and the parameters of the path."""
         if self.routes is None:
             return None
-        for route in self.routes:
+        for route in self.routes.table:
             if route.method == method and route.template == path:
                 return route, _NOTHING
         canonical = canonical_path(path.encode("utf-8", "surrogatepass"))
-        found = None if canonical is None else self.routes.find(method, canonical)
+        found = None if canonical is None else self.routes.table.find(method, canonical)
         if not isinstance(found, tuple):
             return None
         values = map(decoded, found[1])
@@ -113,12 +122,15 @@ class Translation:
 
     def methods_at(self, path: str) -> Iterator[str]:
         """The methods that a template or a path has routes for, in alphabetical order."""
-        every = sorted({route.method for route in self.routes or ()})
+        every = sorted({route.method for route in self._every()})
         return (method for method in every if self.route(method, path) is not None)
 
     def templates(self) -> list[str]:
         """The templates of all routes, sorted."""
-        return sorted({route.template for route in self.routes or ()})
+        return sorted({route.template for route in self._every()})
+
+    def _every(self) -> Iterator[Route]:
+        return iter(()) if self.routes is None else iter(self.routes.table)
 
     def _is_context(self, name: str, value: object) -> bool:
         if name in _TAKEN or name in {self.names.subject, self.names.resource}:

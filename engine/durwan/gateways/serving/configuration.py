@@ -73,7 +73,7 @@ class ProxiesSection(Section):
 
     networks: list[Network] = Field(default_factory=lambda: ["127.0.0.0/8", "::1"])
     hops: list[Network] = Field(default_factory=list[Network])
-    forwarded: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    forwarded: Header = "x-forwarded-for"
     secret: SecretSource | None = None
     secret_header: Header = "durwan-proxy-secret"
 
@@ -186,7 +186,7 @@ class StateSection(Section):
 class AnswersSection(Section):
     """What clients are told: the exact code, or a coarse one; `about` is where the codes are explained."""
 
-    profile: str = "exact"
+    profile: Literal["exact", "coarse", "opaque"] = "exact"
     about: str | None = None
     realm: str = "api"
 
