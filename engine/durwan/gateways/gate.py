@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -212,7 +212,8 @@ class Gate:
         routed = begun.routed
         if begun.refusal is not None or routed is None:
             return Decided(begun.refusal or refuse("not_ready"), now, routed)
-        raw = replace(begun.raw, body=body, peer=routed.address)
+        came = begun.raw
+        raw = RawRequest(came.method, came.target, came.headers, body, routed.address, came.received)
         identity = self._identity(raw, routed)
         if isinstance(identity, Refusal):
             return Decided(identity, now, routed)
