@@ -133,7 +133,7 @@ class App:
         await receive()
         await send({"type": "websocket.accept"})
         while (message := await receive())["type"] == "websocket.receive":
-            request = json.loads(message["text"])
+            request = json.loads(message.get("text") or "{}")
             answer = await scope["durwan"].connection.answer_async("feed.write", {"request": request})
             await send({"type": "websocket.send", "text": answer.code})
 
@@ -141,10 +141,18 @@ class App:
 class Venue:
     """A gate with one key, `desk-7`, which asks with a token, or signs."""
 
-    def __init__(self, folder: Path, *, trusted: str = "", unix_socket: bool = False, waits: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        trusted: str = "",
+        unix_socket: bool = False,
+        waits: bool = True,
+        token: str | None = None,
+    ) -> None:
         self.rig = Rig(folder)
         self.rig.clock.now = wall_clock()
-        self.token = new_secret_text("dwk", None)
+        self.token = token or new_secret_text("dwk", None)
         self.secret = new_secret_text("dwk", None)
         self.rig.add("desk-7", Given(kind="token", secret=Secret(self.token.encode())))
         self.rig.add("desk-8", Given(kind="hmac", secret=Secret(self.secret.encode())))

@@ -13,6 +13,7 @@ import asyncio
 import time
 from typing import Final
 
+from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal, refuse
 from durwan.errors import DurwanError
 from durwan.gateways.answer import About, Answer, Answers
@@ -120,7 +121,7 @@ class DurwanMiddleware:
             return
         admitted = self._admitted(answer)
         if admitted is None:
-            await _refuse(send, answer, last=answer.refusal is _TOO_LARGE and scope["http_version"] == "1.1")
+            await _refuse(send, answer, last=answer.refusal is _TOO_LARGE and scope.get("http_version") == "1.1")
         else:
             await self._app(
                 self._decided(scope, begun, admitted), receive if body is None else _replayed(body, receive), send
@@ -139,8 +140,12 @@ class DurwanMiddleware:
     # --------------------------------------------------------------------------------------------------- deciding
 
     def _begun(self, scope: Scope) -> Begun:
-        raw = raw_request(scope, self._root_path, wall_clock())
-        refusal = doubt(scope, self._root_path, raw.headers, trailers_apart=self._trailers_apart)
+        received = wall_clock()
+        try:
+            raw = raw_request(scope, self._root_path, received)
+            refusal = doubt(scope, self._root_path, raw.headers, trailers_apart=self._trailers_apart)
+        except Exception:  # noqa: BLE001 - a server that says something else than ASGI has it
+            raw, refusal = RawRequest("", b"", (), b"", "", received), refuse("request_malformed")
         if refusal is not None:
             return Begun(raw=raw, refusal=refusal, started=time.perf_counter())
         return self._gate.begin(raw)
