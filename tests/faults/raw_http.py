@@ -29,8 +29,8 @@ _CORPUS = Path(__file__).parents[1] / "corpora" / "http_raw.json"
 _PATIENCE = 0.02
 _WORDS = (
     b"/admin", b"//admin", b"/orders/../admin", b"/%61dmin", b"/orders;/admin", b"/feed", b"/accounts/a1/orders",
-    b"/accounts/a2/orders", b"http://x/admin", b"http://evil/orders", b"?", b"#", b"%2f", b"%00", b"%ff", b"\\", b"*",
-    b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\x00", b"\xff", b"\t", b" ", b":", b",", b";", b"_", b".", b"GET", b"POST",
+    b"/accounts/a2/orders", b"http://localhost/admin", b"http://evil/orders", b"?", b"#", b"%2f", b"%00", b"%ff", b"\\",
+    b"*",    b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\x00", b"\xff", b"\t", b" ", b":", b",", b";", b"_", b".", b"GET", b"POST",
     b"HEAD", b"get", b"CONNECT", b"HTTP/1.0", b"HTTP/2.0", b"chunked", b"0\r\n\r\n", b"11", b"10.1", b"1e9", b"-1",
     b'"quantity":11,', b"Bearer ", b"bearer dwk_x",
 )  # fmt: skip

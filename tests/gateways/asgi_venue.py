@@ -7,9 +7,9 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from durwan.gateways.asgi import DurwanMiddleware
 from durwan.gateways.asgi_request import ASGIApp, Receive, Scope, Send
 from durwan.gateways.gate import Gate, Parts
 from durwan.model.address import NetworkSet, parse_network
+from durwan.routing.route import RouteTable
 from durwan.routing.router import Router
 from durwan.routing.routes_file import read_routes
 from durwan.routing.rules import RequestRules
@@ -158,8 +159,9 @@ class Venue:
         self.rig.add("desk-8", Given(kind="hmac", secret=Secret(self.secret.encode())))
         self.keys = self.rig.store()
         account = {"account": "a1"}
-        engine = Engine.from_sources({"a.policy": POLICY}, keys=KeyTable({"desk-7": account, "desk-8": account}))
-        file, report = read_routes("routes.yaml", ROUTES, engine.compiled.program.schema)
+        keys = KeyTable({"desk-7": account, "desk-8": account})
+        self.engine = Engine.from_sources({"a.policy": POLICY}, keys=keys)
+        file, report = read_routes("routes.yaml", ROUTES, self.engine.compiled.program.schema)
         assert file is not None, report
         signed = SignedRequests(SCHEME, self.keys, MemoryState())
         authenticator = Authenticator(Accepted(signed=signed, keys=self.keys), wall_clock)
@@ -167,7 +169,7 @@ class Venue:
         rules = RequestRules(trusted=networks, unix_socket=unix_socket)
         self.recorder = Recorded()
         self.parts = Parts(
-            engine=engine,
+            engine=self.engine,
             router=Router(file.table, rules),
             authenticator=authenticator,
             recorder=self.recorder,
@@ -177,6 +179,10 @@ class Venue:
         self.gate = Gate(self.parts)
         self.app = App()
         self.protected = DurwanMiddleware(self.app, self.gate)
+
+    def with_routes(self, table: RouteTable) -> Gate:
+        """The same gate with other routes."""
+        return Gate(replace(self.parts, router=Router(table, self.parts.router.rules)))
 
     def bearer(self) -> bytes:
         return b"Authorization: Bearer " + self.token.encode() + b"\r\n"
@@ -191,7 +197,7 @@ class Venue:
 
 
 @contextmanager
-def serving(app: ASGIApp, parser: Parser, **settings: Any) -> Iterator[int]:
+def serving(app: ASGIApp, parser: Parser, **settings: Any) -> Generator[int]:
     """Real uvicorn in a thread: its port. It tells who really connected unless the settings say otherwise."""
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     chosen: dict[str, Any] = {"proxy_headers": False, "lifespan": "off", "access_log": False, "log_config": None}

@@ -15,9 +15,10 @@ import pytest
 
 from durwan.audit.recorder import AuditUnavailableError
 from durwan.credentials.raw_request import RawRequest
+from durwan.gateways.answer import Answer
 from durwan.gateways.asgi import DurwanMiddleware, UnknownScopeError
 from durwan.gateways.asgi_request import Message, Scope
-from durwan.gateways.gate import Gate
+from durwan.gateways.gate import Begun, Gate
 from durwan.routing.router import Routed, Router
 from tests.gateways.asgi_venue import PARSERS, Parser, Recorded, Venue, exchange, serving, status
 
@@ -258,7 +259,7 @@ class BrokenRouter(Router):
 class BrokenGate(Gate):
     """A gate with a defect."""
 
-    async def finish_async(self, *_: Any) -> Any:
+    async def finish_async(self, begun: Begun, body: bytes) -> Answer:
         raise RuntimeError("defect")
 
 
@@ -326,7 +327,7 @@ def order(venue: Venue, extra: bytes = b"") -> bytes:
 @pytest.mark.parametrize("parser", PARSERS)
 @pytest.mark.parametrize("hop", [b"203.0.113.9", b"203.0.113.9:4711", b"[2001:db8::1]:4711", b"nobody", b"127.0.0.1"])
 def test_a_server_that_rewrites_addresses_is_noticed(venue: Venue, parser: Parser, hop: bytes) -> None:
-    """uvicorn with its default settings believes who calls from this machine; the gate does not."""
+    """Uvicorn with its default settings believes who calls from this machine; the gate does not."""
     with serving(venue.protected, parser, proxy_headers=True) as port:
         response = exchange(port, order(venue, b"X-Forwarded-For: " + hop + b"\r\n"))
         assert status(response) == 400

@@ -125,8 +125,9 @@ def authorize(
 
 
 def routes_of(app: FastAPI, engine: Engine) -> RouteTable:
-    """The routes of an application that say by `authorize` what they do. There is no other way in: not to its docs,
-    nor to anything that is mounted.
+    """The routes of an application that say by `authorize` what they do.
+
+    There is no other way in: not to the pages of its documentation, nor to anything that is mounted.
 
     Raises:
         AppNotProtectedError: a route says two things.
@@ -136,7 +137,8 @@ def routes_of(app: FastAPI, engine: Engine) -> RouteTable:
     for route in _routes(app):
         found = set(_said(getattr(route, "dependant", None)))
         if len(found) > 1:
-            raise AppNotProtectedError(f"{route.path} says that it does {' and '.join(sorted(f.action for f in found))}")
+            actions = " and ".join(sorted(each.action for each in found))
+            raise AppNotProtectedError(f"{route.path} says that it does {actions}: leave one of them")
         for said in found:
             for method in sorted(getattr(route, "methods", None) or {"GET"}):
                 key = f"{method} {_PARAMETER.sub(_parameter, route.path)}"
