@@ -23,16 +23,20 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from random import Random
 
+from durwan.audit.record import DecisionRecord
 from tests.gateways.asgi_venue import PARSERS, Parser, Reached, Venue, serving
 
 _CORPUS = Path(__file__).parents[1] / "corpora" / "http_raw.json"
+# Seconds to wait for a server that may be waiting itself, and for the last that it does after everybody has left.
 _PATIENCE = 0.02
+_QUIET = 0.1
+_BATCH = 500
 _WORDS = (
     b"/admin", b"//admin", b"/orders/../admin", b"/%61dmin", b"/orders;/admin", b"/feed", b"/accounts/a1/orders",
     b"/accounts/a2/orders", b"http://localhost/admin", b"http://evil/orders", b"?", b"#", b"%2f", b"%00", b"%ff", b"\\",
-    b"*",    b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\x00", b"\xff", b"\t", b" ", b":", b",", b";", b"_", b".", b"GET", b"POST",
-    b"HEAD", b"get", b"CONNECT", b"HTTP/1.0", b"HTTP/2.0", b"chunked", b"0\r\n\r\n", b"11", b"10.1", b"1e9", b"-1",
-    b'"quantity":11,', b"Bearer ", b"bearer dwk_x",
+    b"*", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\x00", b"\xff", b"\t", b" ", b":", b",", b";", b"_", b".", b"GET",
+    b"POST", b"HEAD", b"get", b"CONNECT", b"HTTP/1.0", b"HTTP/2.0", b"chunked", b"0\r\n\r\n", b"11",
+    b"10.1", b"1e9", b"-1", b'"quantity":11,', b"Bearer ", b"bearer dwk_x",
 )  # fmt: skip
 _LINES = (
     b"X-Original-URL: /admin", b"X-Rewrite-URL: /admin", b"X-HTTP-Method-Override: DELETE", b"X-Durwan-Key: boss",
@@ -69,12 +73,12 @@ class Seen:
 
 def bases(venue: Venue) -> list[bytes]:
     """Requests that are allowed, and those of the corpus."""
-    head = b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    head = b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     token = venue.bearer()
     body = b'{"quantity": "3"}'
     json_lines = token + b"Content-Type: application/json\r\n"
     upgrade = (
-        b"GET /feed HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"GET /feed HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     )
     good = [
@@ -135,18 +139,19 @@ def _with_target(random: Random, raw: bytes) -> bytes:
     return method + b" " + random.choice((random.choice(_WORDS), target + random.choice(_WORDS))) + space + rest
 
 
-def send(port: int, raw: bytes) -> bytes:
-    """What comes back, until the server closes or says nothing more."""
-    found = b""
+def send(port: int, raw: bytes) -> tuple[int, bytes]:
+    """The port that something was sent from, and what came back until the server closed or said nothing more."""
+    found, own = b"", 0
     try:
         with socket.create_connection(("127.0.0.1", port)) as connection:
+            own = connection.getsockname()[1]
             connection.settimeout(_PATIENCE)
             connection.sendall(raw)
             while part := connection.recv(65536):
                 found += part
     except (TimeoutError, ConnectionError):
         pass
-    return found
+    return own, found
 
 
 class Side:
@@ -155,17 +160,33 @@ class Side:
     def __init__(self, folder: Path, token: str | None) -> None:
         self.venue = Venue(folder, waits=False, token=token)
 
-    def see(self, port: int, raw: bytes) -> Seen:
-        """Sends some bytes, and looks at what became of them."""
-        self.venue.app.reached.clear()
-        self.venue.recorder.records.clear()
-        response = send(port, raw)
-        statuses = tuple(int(each) for each in re.findall(rb"HTTP/1\.1 ([1-5]\d\d) ", response))
-        reached = tuple(self.venue.app.reached)
-        return Seen(statuses, reached, tuple(self._faults(raw, reached, statuses)))
+    def see(self, port: int, batch: Sequence[bytes]) -> list[Seen]:
+        """Sends one after the other, and when all is quiet looks at what became of each, known by where it came from."""
+        app, recorder = self.venue.app, self.venue.recorder
+        app.reached.clear()
+        recorder.records.clear()
+        sent = [send(port, raw) for raw in batch]
+        while True:
+            before = len(app.reached), len(recorder.records)
+            time.sleep(_QUIET)
+            if before == (len(app.reached), len(recorder.records)):
+                break
+        allowed = {each.decision_id: each for each in recorder.records if each.effect == "allow"}
+        by_port: dict[int, list[Reached]] = {}
+        for each in app.reached:
+            by_port.setdefault(each.scope["client"][1], []).append(each)
+        return [
+            self._seen(raw, response, by_port.pop(own, []), allowed)
+            for raw, (own, response) in zip(batch, sent, strict=True)
+        ]
 
-    def _faults(self, raw: bytes, reached: Sequence[Reached], statuses: Sequence[int]) -> Iterable[str]:
-        allowed = {each.decision_id: each for each in self.venue.recorder.records if each.effect == "allow"}
+    def _seen(self, raw: bytes, response: bytes, reached: list[Reached], allowed: dict[str, DecisionRecord]) -> Seen:
+        statuses = tuple(int(each) for each in re.findall(rb"HTTP/1\.1 ([1-5]\d\d) ", response))
+        return Seen(statuses, tuple(reached), tuple(self._faults(raw, reached, statuses, allowed)))
+
+    def _faults(
+        self, raw: bytes, reached: list[Reached], statuses: Sequence[int], allowed: dict[str, DecisionRecord]
+    ) -> Iterable[str]:
         for each in reached:
             found = each.header(b"x-durwan-decision")
             record = allowed.pop(found[0].decode(), None) if len(found) == 1 else None
@@ -213,8 +234,8 @@ def _differ(one: Seen, other: Seen) -> bool:
     return False
 
 
-def run(folder: Path, mutations: int, seed: int = 1) -> Counts:
-    """Sends mutations to both parsers."""
+def run(folder: Path, mutations: int, seed: int = 1, *, unprotected: bool = False) -> Counts:
+    """Sends mutations to both parsers; `unprotected` leaves the middleware out, to see that it is missed."""
     counts, random, began = Counts(seed), Random(seed), time.monotonic()
     sides: dict[Parser, Side] = {}
     for parser in PARSERS:
@@ -223,16 +244,17 @@ def run(folder: Path, mutations: int, seed: int = 1) -> Counts:
         sides[parser] = Side(folder / parser, token)
         counts.reached[parser], counts.statuses[parser] = 0, {}
     given = bases(sides["h11"].venue)
+    apps = [side.venue.app if unprotected else side.venue.protected for side in sides.values()]
     with (
-        serving(sides["h11"].venue.protected, "h11") as one,
-        serving(sides["httptools"].venue.protected, "httptools") as other,
+        serving(apps[0], "h11") as one,
+        serving(apps[1], "httptools") as other,
         ThreadPoolExecutor(2) as threads,
     ):
-        for _ in range(mutations):
-            raw = mutated(random, given)
-            waiting = [threads.submit(sides[p].see, port, raw) for p, port in zip(PARSERS, (one, other), strict=True)]
-            seen = [each.result() for each in waiting]
-            _count(counts, raw, seen)
+        for start in range(0, mutations, _BATCH):
+            batch = [mutated(random, given) for _ in range(min(_BATCH, mutations - start))]
+            waiting = [threads.submit(sides[p].see, port, batch) for p, port in zip(PARSERS, (one, other), strict=True)]
+            for raw, *seen in zip(batch, *(each.result() for each in waiting), strict=True):
+                _count(counts, raw, seen)
     counts.seconds = round(time.monotonic() - began, 1)
     return counts
 

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -206,7 +206,8 @@ class Gate:
         routed = begun.routed
         if begun.refusal is not None or routed is None:
             return Decided(begun.refusal or refuse("not_ready"), now, routed)
-        raw = replace(begun.raw, body=body, peer=routed.address)
+        came = begun.raw
+        raw = RawRequest(came.method, came.target, came.headers, body, routed.address, came.received)
         identity = self._identity(raw, routed)
         if isinstance(identity, Refusal):
             return Decided(identity, now, routed)
