@@ -59,7 +59,7 @@ class EnvoyListener:
     """Where Envoy is answered, and how.
 
     Attributes:
-        address: `127.0.0.1:9002`, `[::1]:9002` or `unix:/run/durwan/envoy.sock`; port 0 takes a free one.
+        address: `127.0.0.1:9191`, `[::1]:9191` or `unix:/run/durwan/envoy.sock`; port 0 takes a free one.
         sends_bodies: whether Envoy was told to send bodies (`with_request_body`); see `envoy_request`.
         secret: what Envoy has to show (`initial_metadata`); None asks for nothing.
         secret_header: the metadata in which it does, in lower case.
@@ -72,7 +72,7 @@ class EnvoyListener:
         EnvoyListenerError: anybody could ask there.
     """
 
-    address: str = "127.0.0.1:9002"
+    address: str = "127.0.0.1:9191"
     sends_bodies: bool = False
     secret: Secret | None = None
     secret_header: str = "durwan-proxy-secret"

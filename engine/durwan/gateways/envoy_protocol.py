@@ -56,7 +56,7 @@ def envoy_protocol() -> EnvoyProtocol:
     """
     try:
         messages: Any = import_module(f"{SERVICE.rpartition('.')[0]}.external_auth_pb2")
-            health: Any = import_module("grpc_health.v1.health")
+        health: Any = import_module("grpc_health.v1.health")
         health_messages: Any = import_module("grpc_health.v1.health_pb2")
         health_services: Any = import_module("grpc_health.v1.health_pb2_grpc")
         grpc: Any = import_module("grpc")

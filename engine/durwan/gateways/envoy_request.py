@@ -19,6 +19,8 @@ from durwan.credentials.refusals import Refusal, refuse
 
 # Envoy says by it whether the body is whole. What a client sends of that name never comes here.
 _PARTIAL: Final = b"x-envoy-auth-partial-body"
+# What Envoy itself adds before it asks. Others of these names are left to the router, which refuses them.
+_OF_ENVOY: Final = frozenset({_PARTIAL, b"x-envoy-external-address", b"x-envoy-internal"})
 _LENGTH: Final = b"content-length"
 _AUTHORITY: Final = b":authority"
 # Stands for an address that cannot be told: none can be read in it.
@@ -55,15 +57,16 @@ def read_check(check: Any, received: int, *, sends_bodies: bool) -> Checked:
     http: Any = check.attributes.request.http
     lines = _lines(http)
     body: bytes = http.raw_body or http.body.encode()
+    sent = tuple(line for line in lines if line[0][:1] != b":" and line[0].lower() not in _OF_ENVOY)
     raw = RawRequest(
         method=http.method,
         target=http.path.encode(),
-        headers=((b"host", http.host.encode()), *(line for line in lines if not line[0].startswith(b":"))),
+        headers=((b"host", http.host.encode()), *sent),
         body=b"",
         peer=_peer(check.attributes.source.address),
         received=received,
     )
-    return Checked(raw, body, _fault(http, lines), _body_fault(raw, body, sends_bodies=sends_bodies))
+    return Checked(raw, body, _fault(http, lines), _body_fault(raw.method, lines, body, sends_bodies=sends_bodies))
 
 
 def _lines(http: Any) -> Headers:
@@ -86,19 +89,19 @@ def _peer(address: Any) -> str:
 def _fault(http: Any, lines: Headers) -> Refusal | None:
     """Whether the message says two different things of one request, or less than all of its target."""
     said = {b":method": http.method.encode(), b":path": http.path.encode(), _AUTHORITY: http.host.encode()}
-    if any(said.get(name, value) != value for name, value in lines):
+    if any(said.get(name.lower(), value) != value for name, value in lines):
         return refuse("request_malformed")
     return refuse("target_refused") if http.query or http.fragment else None
 
 
-def _body_fault(raw: RawRequest, body: bytes, *, sends_bodies: bool) -> Refusal | None:
-    told = {value for name, value in raw.headers if name == _PARTIAL}
+def _body_fault(method: str, lines: Headers, body: bytes, *, sends_bodies: bool) -> Refusal | None:
+    told = {value for name, value in lines if name.lower() == _PARTIAL}
     if told - {b"false"}:
         return refuse("request_too_large")
-    lengths = {value for name, value in raw.headers if name.lower() == _LENGTH}
+    lengths = {value for name, value in lines if name.lower() == _LENGTH}
     if lengths - {b"%d" % len(body)}:
         return refuse("not_ready", "the body of the request was not sent to where it has to be read")
-    if body or told or lengths or sends_bodies or raw.method in _WITHOUT_BODY:
+    if body or told or lengths or sends_bodies or method in _WITHOUT_BODY:
         return None
     return refuse("not_ready", "whether the request has a body cannot be told where it has to be read")
 
