@@ -102,6 +102,35 @@ class Authenticator:
             attempts.failed(raw.peer, self._clock())
         return found
 
+    def reads_body(self, raw: RawRequest) -> bool:
+        """Whether who asks depends on the body of the request, which may be missing here: it is signed."""
+        return self._accepted.signed is not None and self._accepted.signed.is_signed(raw)
+
+    def standing(self, identity: Identity) -> Refusal | None:
+        """Why somebody who has proved who they are is not believed any more: revoked, or expired since.
+
+        For connections that stay open. What a session may still do is the policy's to say, by its times.
+        """
+        token, session = identity.token, identity.session
+        if token is not None and self._clock() >= token.expires:
+            return refuse("token_expired")
+        for revoked_id in () if token is None else token.revocation_ids:
+            if self._revocation("token", revoked_id) is not None:
+                return refuse("token_revoked")
+        if session is not None and (refusal := self._revocation("session", session.id)) is not None:
+            return refusal
+        return None if identity.key is None else self._standing_of(identity.key)
+
+    def _standing_of(self, key_id: str) -> Refusal | None:
+        signed, keys = self._accepted.signed, self._accepted.keys
+        refusal = refuse("credential_revoked") if signed is None else signed.standing(key_id)
+        if refusal is not None and keys is not None:
+            try:
+                refusal = keys.find(key_id).standing()
+            except KeysUnavailableError as error:
+                refusal = error.refusal
+        return refusal or self._revocation("key", key_id)
+
     def _found(self, raw: RawRequest) -> Identity | Refusal:
         bearer = self._bearer(raw)
         if isinstance(bearer, Refusal):

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 from typing import Final
-from weakref import WeakSet
 
 from durwan.credentials.credential import Credential
 from durwan.credentials.fillers import new_fillers
@@ -19,6 +18,7 @@ from durwan.credentials.refusals import Refusal, refuse
 from durwan.credentials.sealing import SealingKey
 from durwan.credentials.secrets_file import StoredKey, read_secrets
 from durwan.errors import DurwanError
+from durwan.forking import start_anew_after_fork
 
 _LOOK_EVERY: Final = 0.25
 _MOST_STALE: Final = 1.0
@@ -87,7 +87,7 @@ class KeyStore:
         self._seen = _marks(self._path)
         self._contents = self._read()
         self._looked = self._proved = monotonic()
-        _STORES.add(self)
+        start_anew_after_fork(self)
 
     def find(self, key_id: str) -> Credential:
         """What a key is verified with; for an id that nobody knows a stand-in, which costs the same.
@@ -223,7 +223,7 @@ class KeyStore:
         revoked = {key_id: replace(contents.credentials[key_id], revoked=True) for key_id in known}
         return replace(contents, credentials={**contents.credentials, **revoked}) if revoked else contents
 
-    def _start_anew(self) -> None:
+    def start_anew(self) -> None:
         """In a process that was forked off while a thread of the other one, which is not here, held the lock."""
         self._reading = RLock()
 
@@ -236,16 +236,5 @@ def _marks(path: Path) -> tuple[int, ...]:
         raise KeysUnavailableError(f"{path.name}: {error.strerror}") from None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
-
-_STORES: Final[WeakSet[KeyStore]] = WeakSet()
-
-
-def _after_fork() -> None:
-    for store in tuple(_STORES):
-        store._start_anew()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - of this module
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - there is no fork on Windows
-    os.register_at_fork(after_in_child=_after_fork)
 
 __all__ = ["KeyStore", "KeysUnavailableError"]

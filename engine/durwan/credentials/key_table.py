@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
 from typing import Final, Self
-from weakref import WeakSet
 
 from durwan.credentials.key_reading import KeyReader
 from durwan.credentials.key_rules import Fault, KeyRules
@@ -17,6 +16,7 @@ from durwan.diagnostics import Diagnostic, Span
 from durwan.diagnostics.codes import CODES
 from durwan.diagnostics.json_document import read_json
 from durwan.errors import DurwanError
+from durwan.forking import start_anew_after_fork
 
 _MOST_BYTES: Final = 256 << 20
 
@@ -91,7 +91,7 @@ class KeyTable:
         # Held while something changes. Whoever is told of a change may make another one.
         self._writing = RLock()
         self._keys = self._checked(keys)
-        _TABLES.add(self)
+        start_anew_after_fork(self)
 
     @classmethod
     def from_file(
@@ -218,21 +218,9 @@ class KeyTable:
             raise InvalidKeyError(key_id, "id", "its `id` is another one; leave it out")
         return fixed_record(record)
 
-    def _start_anew(self) -> None:
+    def start_anew(self) -> None:
         """In a process that was forked off while a thread of the other one, which is not here, held the lock."""
         self._writing = RLock()
-
-
-_TABLES: Final[WeakSet[KeyTable]] = WeakSet()
-
-
-def _after_fork() -> None:
-    for table in tuple(_TABLES):
-        table._start_anew()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - of this module
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - there is no fork on Windows
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _read_keys(path: Path, rules: KeyRules, most_bytes: int) -> dict[str, Mapping[str, object]]:

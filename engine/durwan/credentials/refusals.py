@@ -22,12 +22,14 @@ class Refusal:
         status: the status of HTTP.
         reason: the reason for people, fit for the client: no key, no secret, nothing that came with the request.
         retry_after: seconds after which it is worth trying again; None where that is not known.
+        methods: with 405, the methods that the resource has.
     """
 
     code: str
     status: int
     reason: str
     retry_after: float | None = None
+    methods: tuple[str, ...] = ()
 
 
 # Every code with its status and what the client is told. Whether a key is unknown, revoked or merely used with a wrong

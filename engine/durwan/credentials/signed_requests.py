@@ -125,6 +125,14 @@ class SignedRequests:
             return refusal
         return found.standing() or self._revocation(parts.key_id) or self._replay(parts, now) or parts.key_id
 
+    def standing(self, key_id: str) -> Refusal | None:
+        """Why a key that has proved itself before is refused now; None where nothing is against it."""
+        try:
+            found = self._keys.find(key_id)
+        except KeysUnavailableError as error:
+            return error.refusal
+        return found.standing() or self._revocation(key_id)
+
     # ----------------------------------------------------------------------------------------------------- keys
 
     def _prepared_of(self, found: Credential) -> _Prepared:

@@ -2,9 +2,9 @@
 
 A code never changes its meaning and is never used again. Each has a page beside this file (`pages/P0201.md`), which
 `policy-check explain P0201` prints, and one function that makes its diagnostic, in `durwan/language/mistakes/` (for
-YAML as such beside this file, for key files in `durwan/credentials/`, for test files in `durwan/workshop/`). Sections:
-P01 text, P02 names, P03 types and values, P04 rules, P05 files, P06 time, P07 warnings, P08 test files. Rows are sorted
-by code.
+YAML as such beside this file, for key files in `durwan/credentials/`, for test files in `durwan/workshop/`, for files
+of routes in `durwan/routing/`). Sections: P01 text, P02 names, P03 types and values, P04 rules, P05 files, P06 time,
+P07 warnings, P08 test files, P09 routes. Rows are sorted by code.
 """
 
 from __future__ import annotations
@@ -237,8 +237,26 @@ _TESTS: tuple[Code, ...] = (
     Code("P0816", "must-pass-skipped", "error", "A case that must pass is skipped."),
 )
 
+_ROUTES: tuple[Code, ...] = (
+    Code("P0901", "route-wrong-value", "error", "A part of a file of routes has a value that it cannot have."),
+    Code("P0902", "route-unknown-field", "error", "A file of routes has a field that there is not."),
+    Code("P0903", "route-malformed", "error", "A route is not a method and a path."),
+    Code("P0904", "route-without-action", "error", "A route has no action."),
+    Code("P0905", "route-bad-template", "error", "The path of a route is one that no request can have."),
+    Code("P0906", "route-shadowed", "error", "A route is never taken, because another always is."),
+    Code(
+        "P0907", "route-ambiguous", "error", "Two routes could both take a path, and nothing tells which of them does."
+    ),
+    Code("P0908", "route-bad-source", "error", "An attribute comes from a place that the request does not have."),
+    Code("P0909", "route-unknown-type", "error", "The type of an attribute is none of the language."),
+    Code("P0910", "route-unknown-action", "error", "A route asks for an action that is not declared."),
+    Code("P0911", "route-unknown-attribute", "error", "A route fills in an attribute that no context declares."),
+    Code("P0912", "route-other-type", "error", "A route gives an attribute another type than its declaration."),
+    Code("P0913", "route-own-attribute", "error", "A request would say what the gate has to find out itself."),
+)
+
 CODES: Mapping[str, Code] = MappingProxyType(
-    {code.code: code for code in (*_TEXT, *_NAMES, *_KINDS, *_RULES, *_FILES, *_TIME, *_WARNINGS, *_TESTS)}
+    {code.code: code for code in (*_TEXT, *_NAMES, *_KINDS, *_RULES, *_FILES, *_TIME, *_WARNINGS, *_TESTS, *_ROUTES)}
 )
 
 

@@ -15,9 +15,9 @@ from weakref import WeakSet
 
 from durwan.backends.bytecode import Decide, Evaluator
 from durwan.backends.bytecode.bound_actions import BoundActions, Possibility
+from durwan.forking import start_anew_after_fork
 from durwan.model.decision import Decision
 from durwan.model.request import PLAIN
-from durwan.runtime.forking import start_anew_after_fork
 from durwan.runtime.limits import Counting
 
 

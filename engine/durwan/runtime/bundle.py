@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from durwan.credentials.keys import StaticKeys
+from durwan.model.strict_json import JsonTextError, read_json
 from durwan.program.plain import PlainProgramError, read_program
 from durwan.program.plain.expressions import DEEPEST
 from durwan.program.plain.form import is_array, is_object
@@ -23,7 +24,6 @@ from durwan.runtime.bundle_state import Accepted, check_follows, remember
 from durwan.runtime.bundle_trust import Trust, check_signatures
 from durwan.runtime.garbage import without_collecting
 from durwan.runtime.policy import Compiled, SelfTest
-from durwan.runtime.strict_json import JsonTextError, read_json
 
 MOST_BYTES: Final = 16 << 20
 # Objects and arrays around the expressions of a program.

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from durwan.model.strict_json import JsonTextError, read_json
 from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.program.plain.form import is_array, is_object
 from durwan.runtime.bundle_format import MOST_VERSION, BundleError, check_format
-from durwan.runtime.strict_json import JsonTextError, read_json
 
 # Every bundle has these members and no others, in this order.
 MEMBERS: Final = ("keys.json", "program.json", "self_tests.json")

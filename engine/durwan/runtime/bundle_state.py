@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from durwan.model.strict_json import JsonTextError, read_json
 from durwan.runtime.bundle_format import BundleError
 from durwan.runtime.bundle_trust import Trust
-from durwan.runtime.strict_json import JsonTextError, read_json
 
 _MOST_BYTES = 64 << 10
 

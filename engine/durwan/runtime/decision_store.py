@@ -18,9 +18,9 @@ from time import monotonic
 from typing import Any, Final, cast
 
 from durwan.backends.bytecode.cache_key import Entries
+from durwan.forking import start_anew_after_fork
 from durwan.model.address import NetworkSet
 from durwan.model.decision import Decision
-from durwan.runtime.forking import start_anew_after_fork
 
 CacheKey = tuple[Any, ...]
 # What an entry takes besides its cache key: its tuple, two instants, its places in the dict and in its key's list.

@@ -205,6 +205,10 @@ class Engine:
         """The digest of the policy that decides now; empty before there is one."""
         return self._policy.compiled.revision
 
+    def key(self, key_id: str) -> Mapping[str, object] | None:
+        """The attributes of a key as policies read them now; None where there is no such key."""
+        return self._policy.keys(key_id)
+
     def cache_info(self) -> CacheInfo | None:
         """How the decision cache fares; None where there is none."""
         cache = self._policy.cache

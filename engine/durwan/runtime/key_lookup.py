@@ -9,11 +9,11 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from durwan.credentials.keys import ChangingKeys, KeySource, Listener, StaticKeys, tell
+from durwan.forking import start_all_anew
 from durwan.model import types
 from durwan.model.request import KeyLookup
 from durwan.model.schema import Schema
 from durwan.model.values import StringSet, read_value, reader
-from durwan.runtime.forking import start_all_anew
 
 _Reader = Callable[[object], object]
 

@@ -15,8 +15,8 @@ from functools import partial
 from threading import BoundedSemaphore
 from typing import Final, TypeVar
 
+from durwan.forking import start_anew_after_fork
 from durwan.state.errors import StateUnavailableError
-from durwan.state.forking import start_anew_after_fork
 from durwan.state.memory import MemoryState
 from durwan.state.store import LimitCharge, Record, Revocation, StateStore, UsedUp
 

@@ -10,10 +10,10 @@ from itertools import takewhile
 from threading import Condition, Lock
 from typing import Final, TypeVar
 
+from durwan.forking import start_anew_after_fork
 from durwan.state.amounts import Counted, all_counted
 from durwan.state.errors import StateUnavailableError
 from durwan.state.expiring import Expiring, FullError
-from durwan.state.forking import start_anew_after_fork
 from durwan.state.identity import identity
 from durwan.state.memory_span import earliest_use, forgotten_text
 from durwan.state.rising import RisingNumbers, check_rising

@@ -14,8 +14,8 @@ from threading import Condition, Thread
 from typing import Final
 
 from durwan.errors import DurwanError
+from durwan.forking import start_anew_after_fork
 from durwan.state.errors import StateUnavailableError
-from durwan.state.forking import start_anew_after_fork
 from durwan.state.redis_link import Link
 
 _PAUSE: Final = 0.25

@@ -7,7 +7,7 @@ import time
 from threading import Lock
 
 from durwan.errors import DurwanError
-from durwan.state.forking import start_anew_after_fork
+from durwan.forking import start_anew_after_fork
 from durwan.state.redis_link import Address, Connection
 
 _STEP = 0.3

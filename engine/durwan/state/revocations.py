@@ -8,8 +8,8 @@ from threading import Lock, Thread
 from typing import Final, Self
 
 from durwan.errors import DurwanError
+from durwan.forking import start_anew_after_fork
 from durwan.state.errors import StateUnavailableError
-from durwan.state.forking import start_anew_after_fork
 from durwan.state.store import Revocation, RevocationNews, StateStore
 
 _NAME: Final = "the view of revocations"

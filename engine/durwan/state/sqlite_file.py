@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from durwan.forking import start_anew_after_fork
 from durwan.state.errors import StateSetupError, StateUnavailableError
-from durwan.state.forking import start_anew_after_fork
 
 _FORM: Final = 1
 _PAGE: Final = 4096

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from durwan.errors import DurwanError
-from durwan.runtime import strict_json
+from durwan.model import strict_json
 
 
 class RequestTextError(DurwanError):
@@ -34,7 +34,7 @@ def read_json(data: bytes) -> Any:
     """The value of a JSON text.
 
     Raises:
-        RequestTextError: it is not JSON that has a single meaning (see `durwan.runtime.strict_json`).
+        RequestTextError: it is not JSON that has a single meaning (see `durwan.model.strict_json`).
     """
     try:
         return strict_json.read_json(data, what="request")

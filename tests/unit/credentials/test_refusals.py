@@ -28,9 +28,9 @@ def test_a_request_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_has_its_status_and_sentence(code: str) -> None:
-    """A refusal has one of five statuses, and a sentence without its code."""
+    """A refusal has one of eight statuses, and a sentence without its code."""
     refusal = refuse(code)
-    assert refusal.status in {400, 401, 403, 429, 503}
+    assert refusal.status in {400, 401, 403, 404, 405, 422, 429, 503}
     assert refusal.reason
     assert (refusal.code, refusal.retry_after) == (code, None)
 

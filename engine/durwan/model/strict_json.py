@@ -9,12 +9,14 @@ import json
 import math
 import re
 from collections import Counter
+from decimal import Decimal, InvalidOperation
 from itertools import accumulate
 from typing import Any, Final, NoReturn
 
 from durwan.errors import DurwanError
 
 _LONGEST_INTEGER: Final = 19
+_LONGEST_DECIMAL: Final = 100
 # A string, closed or not: where an open one did not match to the end, each quote in it would be tried again.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.?)*+(?:"|\Z)', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -27,13 +29,14 @@ class JsonTextError(DurwanError):
     """The text is not JSON that has a single meaning."""
 
 
-def read_json(data: bytes, *, what: str = "text", deepest: int = 32) -> Any:
+def read_json(data: bytes, *, what: str = "text", deepest: int = 32, exact: bool = False) -> Any:
     """The value of a JSON text.
 
     Args:
         data: the text.
         what: how messages call it, after "the".
         deepest: how many arrays and objects may stand in each other.
+        exact: whether a number with a point or an exponent becomes a `Decimal` of just that value, and not a float.
 
     Raises:
         JsonTextError: it is not UTF-8, is nested too deeply, has a duplicate key, a number that is not finite, an
@@ -49,7 +52,7 @@ def read_json(data: bytes, *, what: str = "text", deepest: int = 32) -> Any:
             parse_constant=_refuse_constant,
             # Python's own is much faster, and as good where no integer is too long.
             parse_int=_integer if _LONG_INTEGER.search(text) else int,
-            parse_float=_real,
+            parse_float=_decimal if exact else _real,
         )
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
@@ -99,6 +102,16 @@ def _real(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise JsonTextError(f"a number beyond what a float can hold: {text[:24]}")
+    return number
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text) if len(text) <= _LONGEST_DECIMAL else None
+    except InvalidOperation:
+        number = None
+    if number is None or not number.is_finite():
+        raise JsonTextError(f"a number of more digits than are read: {text[:24]}…")
     return number
 
 

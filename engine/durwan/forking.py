@@ -1,4 +1,8 @@
-"""After a fork: whatever has a lock, a thread, a socket or a file starts anew in the child."""
+"""After a fork: what has a lock, or remembers what another thread may have been changing, starts anew in the child.
+
+A thread that held a lock in the parent is not there in the child to give it back; one that was changing a key is not
+there to say so.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ class Starting(Protocol):
     """What can start anew."""
 
     def start_anew(self) -> None:
-        """Takes new locks, and leaves alone what belongs to the parent."""
+        """Takes a new lock, and forgets what it remembers."""
         ...
 
 
@@ -23,12 +27,11 @@ def start_anew_after_fork(each: Starting) -> None:
     _LIVING.add(each)
 
 
-def _start_all_anew() -> None:
-    for each in tuple(_LIVING):
+def start_all_anew() -> None:
+    """Has all of them start anew, now."""
+    for each in list(_LIVING):
         each.start_anew()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - there is no fork on Windows
-    os.register_at_fork(after_in_child=_start_all_anew)
-
-__all__ = ["Starting", "start_anew_after_fork"]
+    os.register_at_fork(after_in_child=start_all_anew)
