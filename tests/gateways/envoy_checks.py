@@ -10,7 +10,7 @@ from durwan.gateways.envoy_protocol import envoy_protocol
 Lines = Sequence[tuple[str, bytes]]
 
 
-def check(
+def check(  # noqa: PLR0913 - as much as Envoy tells
     method: str = "GET",
     path: str = "/orders",
     lines: Lines = (),

@@ -110,7 +110,8 @@ class TestVenue:
     def signed(self, method: str, target: bytes, body: bytes, host: bytes = b"api.example.com") -> RawRequest:
         """A request that the key `signer` has signed."""
         now = self.clock()
-        raw = RawRequest(method, target, ((b"Host", host),), body, "203.0.113.9", now)
+        headers = ((b"Host", host), (b"Content-Type", b"application/json"))
+        raw = RawRequest(method, target, headers, body, "203.0.113.9", now)
         return SCHEME.sign(raw, "signer", SCHEME.secret_key(self.signing), timestamp=now)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -75,7 +74,7 @@ class EnvoyListener:
     address: str = "127.0.0.1:9191"
     sends_bodies: bool = False
     secret: Secret | None = None
-    secret_header: str = "durwan-proxy-secret"
+    secret_header: str = "durwan-proxy-secret"  # noqa: S105 - where it stands
     certificates: Certificates | None = None
     shared: bool = False
     most_calls: int = 1_024

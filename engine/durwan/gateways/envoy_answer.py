@@ -26,7 +26,7 @@ def response_of(answer: Answer, raw: RawRequest) -> Any:
 
 
 def denied(status: int, headers: Headers, body: bytes) -> Any:
-    """A `CheckResponse` that refuses. What is no status of a refusal becomes 503: Envoy would send a 200 to the client."""
+    """A `CheckResponse` that refuses. A status that refuses nothing becomes 503: Envoy would send the client a 200."""
     response = envoy_protocol().CheckResponse()
     response.status.code = _PERMISSION_DENIED
     response.denied_response.status.code = status if 400 <= status <= 599 else _UNAVAILABLE

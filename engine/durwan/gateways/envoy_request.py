@@ -74,7 +74,9 @@ def _lines(http: Any) -> Headers:
     if http.HasField("header_map"):
         return tuple((each.key.encode(), each.raw_value or each.value.encode()) for each in http.header_map.headers)
     return tuple(
-        (name.encode(), part.strip(b" \t")) for name, value in http.headers.items() for part in value.encode().split(b",")
+        (name.encode(), part.strip(b" \t"))
+        for name, value in http.headers.items()
+        for part in value.encode().split(b",")
     )
 
 
