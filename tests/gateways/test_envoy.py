@@ -262,7 +262,8 @@ def test_an_answer_that_comes_too_late_is_a_denial(venue: TestVenue) -> None:
             assert told(await ask(check(path="/status"))) == (503, "not_ready")
             began = time.monotonic()
             # Both clocks run: whichever is first, it is no.
-            (found,) = await asyncio.gather(ask(check(path="/status"), timeout=0.05), return_exceptions=True)
+            answers: list[Any] = await asyncio.gather(ask(check(path="/status"), timeout=0.05), return_exceptions=True)
+            found = answers[0]
             if isinstance(found, envoy_protocol().aio.AioRpcError):
                 assert found.code() == envoy_protocol().grpc.StatusCode.DEADLINE_EXCEEDED
             else:
