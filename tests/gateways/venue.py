@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -83,6 +84,12 @@ class TestVenue:
 
     def _sealing(self) -> SealingKey:
         return SealingKey(Secret(_SEALING))
+
+    def write_sealing_key(self) -> None:
+        """Puts the key where a server that is started can read it."""
+        path = self.folder / "sealing.key"
+        path.touch(mode=0o600)
+        path.write_bytes(base64.b64encode(_SEALING))
 
     def _add_keys(self, keys: Path) -> None:
         venue = Venue(rules=KeyRules((), SCOPES), roles=roles_by_name(SCOPES))

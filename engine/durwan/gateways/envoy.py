@@ -199,7 +199,8 @@ class _Checks:
         fault = self._fault(checked, needs_body=begun.needs_body)
         if fault is not None and begun.refusal is None:
             begun = begun.refused(fault)
-        answer = await self._gate.finish_async(begun, checked.body if begun.needs_body else b"")
+        # Also a body that nobody asked for: one that was put to a signed request without any has to be noticed.
+        answer = await self._gate.finish_async(begun, checked.body)
         return response_of(answer, checked.raw)
 
     def _fault(self, checked: Checked, *, needs_body: bool) -> Any:
