@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Each command, of one word or two: its module, and what it does in a few words.
 COMMANDS: Final = {
+    "serve": ("serve", "answer gateways and proxies by a configuration"),
     "keys new": ("keys.new", "make a key; its secret is shown once"),
     "keys show": ("keys.show", "show one key: what it may do, and what verifies it"),
     "keys list": ("keys.listing", "list all keys with the ages of their secrets"),

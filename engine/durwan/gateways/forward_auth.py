@@ -56,7 +56,7 @@ class ForwardAuth:
         answer = await self.answer(scope, receive)
         if answer.allowed:
             return Reply(200, (*answer.upstream, *answer.headers))
-        return Reply(answer.status, (*answer.headers, *answer.upstream), answer.body)
+        return Reply(answer.status, answer.headers, answer.body)
 
     async def answer(self, scope: Scope, receive: Receive) -> Answer:
         """The answer of the gate."""
@@ -101,7 +101,7 @@ class NginxAuth:
             # Of one line, and ASCII: JSON without spaces is both.
             (b"x-auth-body", answer.body),
         )
-        return Reply(status, (*kept, *said, *answer.upstream))
+        return Reply(status, (*kept, *said))
 
 
 def shown_code(answer: Answer) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from durwan.gateways.answer import Answer
 from durwan.gateways.authzen.entities import Entities
 from durwan.gateways.authzen.messages import Evaluation
-from durwan.routing.route import Route, RouteTable, parameters_of
+from durwan.routing.route import Route, RouteTable
 from durwan.routing.target import canonical_path, decoded
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -118,7 +118,7 @@ class Translation:
         if not isinstance(found, tuple):
             return None
         values = map(decoded, found[1])
-        return found[0], dict(zip(parameters_of(found[0].template), values, strict=True))
+        return found[0], dict(zip(found[0].parameters, values, strict=True))
 
     def methods_at(self, path: str) -> Iterator[str]:
         """The methods that a template or a path has routes for, in alphabetical order."""
