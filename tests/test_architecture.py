@@ -277,6 +277,7 @@ _ADDRESS = re.compile(r"\bhttps?://([A-Za-z0-9.-]+)")
 # Hosts that a reader anywhere can reach, and those reserved for examples.
 _HOSTS = {
     "www.apache.org", "github.com", "docs.python.org", "www.rfc-editor.org", "json-schema.org", "docs.oasis-open.org",
+    "iana.org",
     "example.com", "example.org", "example.net", "localhost", "127.0.0.1",
     "evil",  # of the corpus of paths: no name that resolves
 }  # fmt: skip

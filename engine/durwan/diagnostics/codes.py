@@ -3,8 +3,8 @@
 A code never changes its meaning and is never used again. Each has a page beside this file (`pages/P0201.md`), which
 `policy-check explain P0201` prints, and one function that makes its diagnostic, in `durwan/language/mistakes/` (for
 YAML as such beside this file, for key files in `durwan/credentials/`, for test files in `durwan/workshop/`, for files
-of routes in `durwan/routing/`). Sections: P01 text, P02 names, P03 types and values, P04 rules, P05 files, P06 time,
-P07 warnings, P08 test files, P09 routes. Rows are sorted by code.
+of routes in `durwan/routing/`, for servers in `durwan/gateways/serving/`). Sections: P01 text, P02 names, P03 types and
+values, P04 rules, P05 files, P06 time, P07 warnings, P08 test files, P09 routes, P10 servers. Rows are sorted by code.
 """
 
 from __future__ import annotations
@@ -257,9 +257,19 @@ _ROUTES: tuple[Code, ...] = (
     Code("P0915", "action-without-route", "warning", "An action that a rule allows has no route."),
 )
 
-CODES: Mapping[str, Code] = MappingProxyType(
-    {code.code: code for code in (*_TEXT, *_NAMES, *_KINDS, *_RULES, *_FILES, *_TIME, *_WARNINGS, *_TESTS, *_ROUTES)}
+_SERVING: tuple[Code, ...] = (
+    Code("P1001", "unknown-setting", "error", "The configuration of a server has a setting that there is not."),
+    Code("P1002", "wrong-setting", "error", "A setting of a server has a value that it cannot have."),
+    Code("P1003", "missing-setting", "error", "The configuration of a server leaves out a setting that it needs."),
+    Code("P1004", "secret-in-configuration", "error", "A secret stands in the configuration of a server."),
+    Code("P1005", "unsafe-setting", "error", "Settings of a server are unsafe together."),
+    Code("P1006", "unresolved-setting", "error", "The configuration of a server names something that cannot be used."),
+    Code("P1007", "unknown-variable", "warning", "A variable of the environment changes no setting of a server."),
 )
+
+_EVERY = (*_TEXT, *_NAMES, *_KINDS, *_RULES, *_FILES, *_TIME, *_WARNINGS, *_TESTS, *_ROUTES, *_SERVING)
+
+CODES: Mapping[str, Code] = MappingProxyType({code.code: code for code in _EVERY})
 
 
 def mistake(  # noqa: PLR0913 - a diagnostic has these parts

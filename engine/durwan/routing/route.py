@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -151,12 +151,16 @@ class RouteTable:
         found = self._find(method, path)
         if found is None and method == "HEAD":
             found = self._find("GET", path)
-        return found or (NOT_ALLOWED if self.methods_at(path) else UNKNOWN)
+        if found is not None:
+            return found
+        methods = self.methods_at(path)
+        return replace(NOT_ALLOWED, methods=tuple(sorted(methods))) if methods else UNKNOWN
 
     def methods_at(self, path: str) -> frozenset[str]:
-        """The methods that have a route at a canonical path."""
+        """The methods that are answered at a canonical path."""
         every = self._plain.keys() | self._trees.keys()
-        return frozenset(method for method in every if self._find(method, path) is not None)
+        found = {method for method in every if self._find(method, path) is not None}
+        return frozenset({*found, "HEAD"} if "GET" in found else found)
 
     def _find(self, method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
         plain = self._plain.get(method)

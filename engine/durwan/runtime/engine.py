@@ -206,8 +206,9 @@ class Engine:
         return self._policy.compiled.revision
 
     def key(self, key_id: str) -> Mapping[str, object] | None:
-        """The attributes of a key as policies read them now; None where there is no such key."""
-        return self._policy.keys(key_id)
+        """The attributes of a key, as its source has them now; None where there is no such key."""
+        source = self._policy.compiled.keys if self._keys is None else self._keys
+        return source.get(key_id)
 
     def cache_info(self) -> CacheInfo | None:
         """How the decision cache fares; None where there is none."""
