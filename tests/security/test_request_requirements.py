@@ -243,6 +243,9 @@ def test_the_accepted_methods_are_configured() -> None:
     for method in ("get", "GE-T", "TRACE", "CONNECT", ""):
         with pytest.raises(RequestRulesError):
             RequestRules(methods=frozenset({method}))
+    for name in ("X-Api-Key", "x_api_key", "x.api", ""):
+        with pytest.raises(RequestRulesError):
+            RequestRules(singletons=frozenset({name}))
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_request_is_matched(durwan: Durwan, tmp_path: Path) -> None:
     [
         (("GET", "/v1/order"), "route_unknown", "the nearest are /v1/orders"),
         (("GET", "/zzzzzzzzzzzzzzzzzzzzzz"), "route_unknown", "durwan routes show"),
-        (("PUT", "/v1/orders"), "method_not_allowed", "DELETE, GET, POST"),
+        (("PUT", "/v1/orders"), "method_not_allowed", "DELETE, GET, HEAD, POST"),
         (("GET", "/v1//orders"), "target_refused", "segment 2 is empty"),
         (("GET", "/v1/%2e%2e/orders"), "target_refused", "segment 2, '%2e%2e', can be read in more than one way"),
         (("GET", "v1"), "target_refused", "a target begins with a slash"),

@@ -69,6 +69,10 @@ def test_constants_and_attributes_stand_together() -> None:
         assert isinstance(found, Routed)
         assert found.attributes(raw) == {"request": {"weight": 5, "value": "1"}}
     assert route.constants == {"request": {"weight": 5}}
+    plain = Route(method="GET", template="/b", action="b", constants={"request": {"weight": 2}})
+    found = read(request(b"/b"), RouteTable([plain]))
+    assert isinstance(found, Routed)
+    assert found.attributes(request(b"/b")) == {"request": {"weight": 2}}
 
 
 @pytest.mark.parametrize(

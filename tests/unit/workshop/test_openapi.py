@@ -27,6 +27,11 @@ paths:
         - {name: sid, in: cookie, schema: {type: string}}
         - {name: filter, in: query, schema: {type: object}}
         - {name: ids, in: query, schema: {type: array, items: {type: string}}}
+        - {name: ids, in: header, schema: {type: array, items: {type: integer}}}
+        - {name: X_Odd, in: header, schema: {type: string}}
+        - {name: "%", in: query, schema: {type: string}}
+        - {name: either, in: query, schema: {anyOf: [{type: string}]}}
+        - {name: side, in: query, schema: {enum: [buy, sell]}}
     post:
       x-action: orders.create
       parameters: [{$ref: "#/components/parameters/once"}]
@@ -82,7 +87,12 @@ def test_a_document_becomes_a_file_of_routes() -> None:
     assert shown == {
         "GET /v1/orders": (
             "orders.list",
-            {"request.symbol": "query.symbol", "request.page_size": "query.pageSize", "request.ids": "query.ids"},
+            {
+                "request.symbol": "query.symbol",
+                "request.page_size": "query.pageSize",
+                "request.ids": "query.ids",
+                "request.side": "query.side",
+            },
         ),
         "POST /v1/orders": (
             "orders.create",
@@ -122,6 +132,10 @@ def test_what_is_left_out_is_said() -> None:
         "sid in cookie",
         "filter",
         "legs",
+        "X_Odd",
+        "%",
+        "either",
+        "header.ids",
         "loop",
         "other.yaml#/x",
         "is not JSON",
