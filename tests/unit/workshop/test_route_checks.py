@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from durwan.compilation import Compilation, compile_policy
 from durwan.language.policy_set import read_mapping
 from durwan.model.values import parse_instant
+from durwan.runtime.bundle import BundleError, read_bundle
 from durwan.workshop.bundling import build_bundle
 from durwan.workshop.release import released
 from durwan.workshop.verification import verify
@@ -89,12 +94,13 @@ def test_every_action_of_the_reference_set_has_a_route() -> None:
 
 def test_a_bundle_holds_the_routes() -> None:
     """A gateway that has nothing but a bundle has its routes; one of a set without routes has none."""
-    from durwan.runtime.bundle import read_bundle
-
     with_routes = released(compiled("routes:\n  GET /orders/{id}: orders.read\n"))
     bundle = read_bundle(build_bundle(with_routes, version=1), trust=None, now_ms=NOW)
     assert bundle.compiled.routes is not None
     assert with_routes.routes is not None
     assert bundle.compiled.routes.routes == with_routes.routes.routes
+    other = released(compiled("routes: {}\n", POLICY.replace("orders.read", "orders.look")))
+    with pytest.raises(BundleError, match="not declared"):
+        build_bundle(replace(other, routes=with_routes.routes), version=1)
     without = released(compile_policy(read_mapping({"a.policy": POLICY})))
     assert read_bundle(build_bundle(without, version=1), trust=None, now_ms=NOW).compiled.routes is None
