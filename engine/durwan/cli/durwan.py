@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Each command, of one word or two: its module, and what it does in a few words.
 COMMANDS: Final = {
+    "serve": ("serve", "answer gateways and proxies by a configuration"),
     "keys new": ("keys.new", "make a key; its secret is shown once"),
     "keys show": ("keys.show", "show one key: what it may do, and what verifies it"),
     "keys list": ("keys.listing", "list all keys with the ages of their secrets"),
@@ -21,6 +22,9 @@ COMMANDS: Final = {
     "keys revoke": ("keys.revoke", "revoke a key, at once and for ever"),
     "keys import": ("keys.importing", "take over keys from another place, all of them or none"),
     "keys check": ("keys.check", "report keys by which money is lost: too powerful, too old, forgotten"),
+    "routes show": ("routes.show", "show every route: its action, and where its attributes come from"),
+    "routes match": ("routes.match", "say which route a request takes, with which attributes; or why none"),
+    "routes import": ("routes.importing", "make a file of routes out of an OpenAPI document"),
     "audit verify": ("audit.verify", "say whether an audit log is as it was written, and what was changed first"),
     "audit show": ("audit.show", "show what was decided, when, for whom and by which rule"),
     "audit export": ("audit.export", "write decisions to a table, Parquet or JSON lines"),
@@ -29,7 +33,8 @@ COMMANDS: Final = {
     "audit keygen": ("audit.keygen", "make the keys by which checkpoints of audit logs are signed and verified"),
 }
 
-_GROUPS: Final = (["keys"], ["audit"])
+# The first words of commands of two; alone they ask for help.
+_GROUPS: Final = [[first] for first in sorted({name.split()[0] for name in COMMANDS if " " in name})]
 _OVERVIEW: Final = """\
 usage: durwan COMMAND [OPTION ...]
 

@@ -27,6 +27,8 @@ _LONGEST: Final = 8_192
 _UNAUTHENTICATED: Final = 401
 _AUTHORIZATION: Final = b"authorization"
 _DPOP: Final = b"dpop"
+# Methods whose requests have a body only where a header says so; over HTTP/2 others may have one without.
+_BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
 class TokenVerifier(Protocol):
@@ -103,8 +105,16 @@ class Authenticator:
         return found
 
     def reads_body(self, raw: RawRequest) -> bool:
-        """Whether who asks depends on the body of the request, which may be missing here: it is signed."""
-        return self._accepted.signed is not None and self._accepted.signed.is_signed(raw)
+        """Whether who asks may depend on the body of a request, of which the head alone is there."""
+        if self._accepted.signed is None:
+            return False
+        has_body = raw.method not in _BODILESS
+        for name, value in raw.headers:
+            lower = name.lower()
+            if lower == _AUTHORIZATION and value[:7].lower().startswith((b"bearer ", b"dpop ")):
+                return False
+            has_body = has_body or lower == b"transfer-encoding" or (lower == b"content-length" and value != b"0")
+        return has_body
 
     def standing(self, identity: Identity) -> Refusal | None:
         """Why somebody who has proved who they are is not believed any more: revoked, or expired since.

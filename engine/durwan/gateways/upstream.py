@@ -7,6 +7,7 @@ all of them are set, empty where there is nothing to say.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
@@ -27,6 +28,7 @@ NAMES: Final = (
 )
 # What may stand in a header as it is: ASCII that can be seen, and the space between words.
 _PLAIN: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
+_FIT: Final = re.compile(r"[!-$&-~]*")
 _ALIASES: Final = bytes.maketrans(b"_.", b"--")
 
 
@@ -71,6 +73,6 @@ def _obligations(given: Mapping[str, object]) -> str | None:
 def _printable(value: str | None) -> bytes:
     if not value:
         return b""
-    if value.isascii() and value.isprintable() and " " not in value and "%" not in value:
+    if _FIT.fullmatch(value):
         return value.encode()
     return quote(value, safe=_PLAIN, errors="replace").encode()

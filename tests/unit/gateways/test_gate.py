@@ -118,7 +118,10 @@ def test_405_names_the_methods(rig: GateRig) -> None:
 def test_a_body_is_needed_where_a_route_or_a_signature_reads_it(rig: GateRig) -> None:
     """And nowhere else."""
     assert rig.gate.begin(rig.request("POST", "/orders")).needs_body
-    assert rig.gate.begin(rig.signed("GET", "/orders")).needs_body
+    assert rig.gate.begin(rig.signed("GET", "/orders", headers=((b"content-length", b"2"),))).needs_body
+    assert rig.gate.begin(rig.signed("DELETE", "/account", headers=((b"Transfer-Encoding", b"chunked"),))).needs_body
+    bearer = ((b"authorization", b"Bearer abc"), (b"content-length", b"2"))
+    assert not rig.gate.begin(rig.request("GET", "/orders", headers=bearer)).needs_body
     assert not rig.gate.begin(rig.request("GET", "/orders")).needs_body
     assert not rig.gate.begin(rig.request("GET", "/nothing")).needs_body
 
