@@ -18,6 +18,11 @@ Way = Literal["mask", "hash"]
 _LEAST_KEY: Final = 16
 _MOST_KEY: Final = 4096
 _PATTERN = re.compile(r"[a-z_][a-z0-9_]*(?:\.(?:\*|[A-Za-z_][A-Za-z0-9_]*))?", re.ASCII)
+# What is called so is no record's business, whoever sends it.
+_SECRET_NAME = re.compile(
+    r"(?:.*_)?(?:password|passwd|passphrase|secret|token|otp|totp|pin|cvv|private_key|api_key|authorization|cookie)",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
 # The fields of a record that say what an attribute says: who masks the one has no wish to read it in the other.
 SAME: Final[Mapping[str, tuple[str, ...]]] = {
     "address": ("client.ip",),
@@ -43,7 +48,7 @@ class Masking:
     A pattern is `request.side`, or `client.*` for all of a context, or the name of a field of the record: `address`,
     `path`, `key`, `subject`, `session`. What says the same is masked with it, whichever of them is named: `client.ip`
     with `address`, `key.id` with `key`, `token.subject` with `subject`, `session.id` with `session`, `request.path`
-    with `path`.
+    with `path`. An attribute whose name says that it is a secret, such as `password` or `csrf_token`, is never written.
 
     Raises:
         MaskingError: a pattern is none, or hashes are asked for without a key.
@@ -98,6 +103,8 @@ class Masking:
 
     def _way_of(self, context: str, name: str) -> Way | None:
         found = self._exact_or_whole(f"{context}.{name}")
+        if found is None and is_secret_name(name):
+            return "mask"
         if found is None:
             ways: list[Way | None] = [
                 self._ways.get(field) for field, same in SAME.items() if f"{context}.{name}" in same
@@ -109,6 +116,11 @@ class Masking:
         context, dot, _ = name.partition(".")
         found = self._ways.get(name)
         return self._ways.get(f"{context}.*") if found is None and dot else found
+
+
+def is_secret_name(name: object) -> bool:
+    """Whether a name says that what it names is a secret."""
+    return isinstance(name, str) and _SECRET_NAME.fullmatch(name) is not None
 
 
 def read_masking_key(path: Path) -> Secret:
@@ -139,4 +151,4 @@ def _checked(patterns: Iterable[str]) -> list[str]:
     return found
 
 
-__all__ = ["Masking", "MaskingError", "Way", "read_masking_key"]
+__all__ = ["Masking", "MaskingError", "Way", "is_secret_name", "read_masking_key"]

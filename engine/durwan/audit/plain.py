@@ -23,7 +23,7 @@ from itertools import islice
 from math import isfinite
 from typing import Any, Final, cast
 
-from durwan.audit.masking import SAME, Masking, Way
+from durwan.audit.masking import SAME, Masking, Way, is_secret_name
 from durwan.audit.record import DecisionRecord
 from durwan.credentials.secret import Secret
 from durwan.credentials.secret_text import LEAK_PATTERN
@@ -148,7 +148,7 @@ class _Walk:
             if self.left <= 0 or len(found) >= _MOST_MEMBERS:
                 found["$more"] = len(value) - len(found)
                 break
-            found[_name(name)] = self.value(each, depth + 1)
+            found[_name(name)] = dict(_SECRET) if is_secret_name(name) else self.value(each, depth + 1)
         return found
 
 

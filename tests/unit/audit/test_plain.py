@@ -170,6 +170,15 @@ def test_our_secrets_are_never_written() -> None:
     assert value("dwarf") == "dwarf"
 
 
+def test_what_is_called_a_secret_is_never_written() -> None:
+    """Whatever is in it, and however deep it is."""
+    names = ["password", "Password", "csrf_token", "totp", "secret", "api_key"]
+    found = json.dumps(written({"request": {**dict.fromkeys(names, "canary"), "a": [{"b": {"pin": "canary"}}]}}))
+    assert "canary" not in found
+    kept = {"spinning": 1, "tokens": 2, "secret_rotated": 3}
+    assert written({"request": kept})["contexts"]["request"] == kept
+
+
 # -------------------------------------------------------------------------------------------------------------- masking
 
 KEY = Secret(b"sixteen bytes or more")
