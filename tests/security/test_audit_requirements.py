@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -183,8 +184,7 @@ def test_a_log_in_sqlite_is_written_through_to_the_disk(tmp_path: Path, monkeypa
             said.append(arguments[0])
             return super().execute(*arguments)
 
-    connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda *some, **named: connect(*some, factory=Connection, **named))
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Connection))
     write_log(tmp_path, [record(1), record(2)], kind="sqlite")
     mode = "WAL" if sqlite3.sqlite_version_info >= (3, 51, 3) else "DELETE"
     assert said[:3] == ["PRAGMA quick_check(1)", f"PRAGMA journal_mode = {mode}", "PRAGMA synchronous = FULL"]

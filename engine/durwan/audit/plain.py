@@ -122,11 +122,10 @@ class _Walk:
     def __init__(self) -> None:
         self.left = _MOST_VALUES
 
-    def value(self, value: Any, depth: int) -> Any:
+    def value(self, value: object, depth: int) -> Any:
         """The value as plain data."""
         self.left -= 1
-        kind: type[object] = type(value)
-        write = _WRITERS.get(kind)
+        write = _WRITERS.get(type(value))
         return _odd(value) if write is None else write(self, value, depth)
 
     def members(self, value: Any, depth: int) -> Any:

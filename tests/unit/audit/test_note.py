@@ -74,9 +74,9 @@ def test_what_is_no_checkpoint_is_not_read(note: str) -> None:
 
 def test_a_file_that_breaks_off_says_where() -> None:
     """The line at which the last whole one ends."""
-    with pytest.raises(NoteError, match="^line 8: the checkpoint there breaks off$"):
+    with pytest.raises(NoteError, match=r"^line 8: the checkpoint there breaks off$"):
         read_notes(as_notes(SIGNED) + "example.com")
-    with pytest.raises(NoteError, match="^line 8: a checkpoint has"):
+    with pytest.raises(NoteError, match=r"^line 8: a checkpoint has"):
         read_notes(as_notes(SIGNED) + "example.com\n\n\n")
 
 

@@ -55,7 +55,8 @@ def test_what_a_request_has_beside_its_contexts_stands_once() -> None:
     [
         (None, None), (True, True), (0, 0), (-(2**63), -(2**63)), (2**63, str(2**63)), (1.5, 1.5), ("", ""), ("ä", "ä"),
         (Decimal("2500.00"), "2500.00"), (Decimal("1E+3"), "1000"), (Decimal("NaN"), "NaN"),
-        ((1, "a"), [1, "a"]), ({"b", "a"}, ["a", "b"]), (StringSet({"b", "a"}), ["a", "b"]), ({"a": {"b": [1]}}, {"a": {"b": [1]}}),
+        ((1, "a"), [1, "a"]), ({"b", "a"}, ["a", "b"]), (StringSet({"b", "a"}), ["a", "b"]),
+        ({"a": {"b": [1]}}, {"a": {"b": [1]}}),
         (datetime(2026, 3, 2, 9, tzinfo=UTC), "2026-03-02T09:00:00Z"),
         (datetime(2026, 3, 2, 9, tzinfo=timezone(timedelta(hours=1))), "2026-03-02T08:00:00Z"),
         (timedelta(minutes=90), "1h30m"),
@@ -95,7 +96,8 @@ def test_what_is_deep_or_much_is_bounded() -> None:
     wide = {f"c{each}": {f"n{other}": "x" * 256 for other in range(300)} for each in range(100)}
     line = Chain().line("decision", PlainForm(Masking()).of(record("x", contexts=wide)), 0)
     assert len(line) < 1 << 20
-    assert sum(len(each) for each in written(wide)["contexts"].values() if isinstance(each, dict)) < 2400
+    contexts: dict[str, Any] = written(wide)["contexts"]
+    assert sum(len(each) for name, each in contexts.items() if name != "$more") < 2400
 
 
 class _Hostile(dict[str, Any]):

@@ -77,7 +77,7 @@ def test_a_log_that_was_changed_proves_nothing(tmp_path: Path) -> None:
         prove_line(stream, 3, type(checkpoint)(checkpoint.origin, checkpoint.size, bytes(32)))
     segment = stream / "0000000000000000.jsonl"
     segment.write_bytes(segment.read_bytes().replace(b"203.0.113.9", b"203.0.113.8", 1))
-    with pytest.raises(ProofError, match="line 1 of the log in .* is missing or damaged"):
+    with pytest.raises(ProofError, match=r"line 1 of the log in .* is missing or damaged"):
         prove_line(stream, 3, checkpoint)
 
 

@@ -69,7 +69,7 @@ def test_what_was_on_disk_before_is_not_cut(tmp_path: Path) -> None:
     (segment,) = segments_of(stream)
     changed = segment.read_bytes().replace(b"203.0.113.9", b"203.0.113.8", 1)
     segment.write_bytes(changed)
-    with pytest.raises(AuditDamagedError, match="line 1 of the log, in .* was changed after it was on disk"):
+    with pytest.raises(AuditDamagedError, match=r"line 1 of the log, in .* was changed after it was on disk"):
         opened(tmp_path)
     assert segment.read_bytes() == changed
     assert [path.name for path in stream.iterdir()] == [segment.name]

@@ -216,5 +216,5 @@ def test_a_damaged_database_is_a_finding(tmp_path: Path) -> None:
 def test_there_has_to_be_a_log(tmp_path: Path) -> None:
     """A directory without one, and a file, are none."""
     for path in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(AuditSetupError, match="no (directory of an )?audit log"):
+        with pytest.raises(AuditSetupError, match=r"no (directory of an )?audit log"):
             streams_in(path)
