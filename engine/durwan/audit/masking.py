@@ -61,7 +61,6 @@ class Masking:
         for each in _checked(mask):
             self._ways[each] = "mask"
         self._key = key
-        self._found: dict[tuple[str, str], Way | None] = {}
         if key is None and "hash" in self._ways.values():
             raise MaskingError("hashes of attributes need a key: name the file that holds it")
         if key is not None and len(key.reveal()) < _LEAST_KEY:
@@ -74,15 +73,15 @@ class Masking:
 
     def of_attribute(self, context: str, name: str) -> Way | None:
         """How an attribute is masked; None where it is not."""
-        place = (context, name)
-        try:
-            return self._found[place]
-        except KeyError:
-            found = self._way_of(context, name)
-            # Names of attributes are chosen by whoever sends a request.
-            if len(self._found) < 4096:
-                self._found[place] = found
-            return found
+        found = self._exact_or_whole(f"{context}.{name}")
+        if found is None and is_secret_name(name):
+            return "mask"
+        if found is None:
+            ways: list[Way | None] = [
+                self._ways.get(field) for field, same in SAME.items() if f"{context}.{name}" in same
+            ]
+            found = _first(ways)
+        return found
 
     def of_context(self, context: str) -> Way | None:
         """How a context is masked that is no mapping of attributes, such as a key's id."""
@@ -100,17 +99,6 @@ class Masking:
         text = value if type(value) is str else json.dumps(value, sort_keys=True)
         content = text.encode("utf-8", "surrogatepass")
         return {"$masked": hmac.new(self._key.reveal(), content, sha256).hexdigest()[:32]}
-
-    def _way_of(self, context: str, name: str) -> Way | None:
-        found = self._exact_or_whole(f"{context}.{name}")
-        if found is None and is_secret_name(name):
-            return "mask"
-        if found is None:
-            ways: list[Way | None] = [
-                self._ways.get(field) for field, same in SAME.items() if f"{context}.{name}" in same
-            ]
-            found = _first(ways)
-        return found
 
     def _exact_or_whole(self, name: str) -> Way | None:
         context, dot, _ = name.partition(".")

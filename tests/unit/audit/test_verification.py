@@ -6,13 +6,15 @@ import json
 import shutil
 import sqlite3
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from durwan.audit.checkpoint_files import BESIDE, read_checkpoints
-from durwan.audit.entry import Chain, lines_of, read_line
+from durwan.audit.entry import START, Chain, lines_of, read_line
 from durwan.audit.log import AuditLog
-from durwan.audit.reading import size_of, streams_in
+from durwan.audit.merkle import leaf_hash
+from durwan.audit.reading import records_of, size_of, streams_in
 from durwan.audit.recorder import AuditSetupError
 from durwan.audit.segments import segments_of
 from durwan.audit.settings import Kind, LogSettings
@@ -183,6 +185,52 @@ def test_a_root_of_a_part_names_the_lines_it_is_about(tmp_path: Path) -> None:
     before = max((each.size for each in kept if each.size < 7), default=0)
     assert finding.seq == before
     assert finding.problem == f"lines {before} to 6 are not those that a checkpoint vouches for"
+
+
+# --------------------------------------------------------------------------------------------------- somebody else's
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        '{"a":' + "[" * 100_000 + "]" * 100_000 + "}", '{"a":1e999999}', '{"a":' + "9" * 10_000 + "}", '{"a":NaN}', "{,}",
+        '{"note":1}', '{"note":"a\\nb"}', '{"edges":1}', '{"edges":["zz"]}', '{"edges":[],"lost":"many"}',
+        '{"a":1},"record":{"b":2}',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["decision", "segment", "checkpoint", "other"])
+def test_whatever_is_written_with_a_right_hash_is_read_without_an_error(tmp_path: Path, kind: str, record: str) -> None:
+    """What is no JSON, or no record of its kind, is a finding; also as the first line."""
+    whole = write_log(tmp_path / "log", [])
+    (segment,) = segments_of(whole)
+    first = segment.read_bytes().splitlines(keepends=True)[0]
+    entry = read_line(first)
+    assert entry is not None
+    for lines, seq, prev in (([first], 1, entry.leaf.hex()), ([], 0, START)):
+        body = f'{{"kind":"{kind}","prev":"{prev}","record":{record},"seq":{seq},"synced":0}}'.encode()
+        line = b'{"hash":"%b",%b\n' % (leaf_hash(body).hex().encode(), body[1:])
+        assert read_line(line) is not None
+        segment.write_bytes(b"".join([*lines, line]))
+        found = verified(whole)
+        assert found.finding is not None or (kind == "decision" and lines and ("note" in record or "edges" in record))
+        list(records_of(whole))
+
+
+def test_a_log_that_is_noise_is_a_finding(tmp_path: Path) -> None:
+    """Whatever the bytes are, at whatever place."""
+    stream = write_log(tmp_path, [record(each) for each in range(6)])
+    (segment,) = segments_of(stream)
+    content = segment.read_bytes()
+    random = Random(5)
+    for _ in range(300):
+        start = random.randrange(len(content))
+        end = min(start + random.choice((1, 8, 600, 5000)), len(content))
+        noise = random.choice((random.randbytes(end - start), b"", b"\n" * (end - start), content[: end - start]))
+        if noise != content[start:end]:
+            segment.write_bytes(content[:start] + noise + content[end:])
+            found = verified(stream).finding
+            assert found is not None
+            assert found.seq <= content[:start].count(b"\n")
 
 
 # -------------------------------------------------------------------------------------------------------------- sqlite
