@@ -193,7 +193,8 @@ def test_a_root_of_a_part_names_the_lines_it_is_about(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "record",
     [
-        '{"a":' + "[" * 100_000 + "]" * 100_000 + "}", '{"a":1e999999}', '{"a":' + "9" * 10_000 + "}", '{"a":NaN}', "{,}",
+        '{"a":' + "[" * 100_000 + "]" * 100_000 + "}", '{"a":1e999999}', '{"a":' + "9" * 10_000 + "}",
+        '{"a":NaN}', "{,}",
         '{"note":1}', '{"note":"a\\nb"}', '{"edges":1}', '{"edges":["zz"]}', '{"edges":[],"lost":"many"}',
         '{"a":1},"record":{"b":2}',
     ],
