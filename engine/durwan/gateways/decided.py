@@ -12,6 +12,7 @@ from durwan.credentials.identity import Identity
 from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal
 from durwan.gateways.reads import Reads
+from durwan.model.address import parse_address
 from durwan.model.decision import Decision
 from durwan.routing.router import Routed
 from durwan.runtime.bound import BoundEngine
@@ -67,6 +68,14 @@ class Decided:
         return asked if asked is not None or self.routed is None else self.routed.route.action
 
 
+    @property
+    def address(self) -> str:
+        """Where it came from; empty where that could not be found out."""
+        if self.routed is not None:
+            return self.routed.address
+        return "" if self.identity is None else self.identity.address
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A message on a connection whose beginning was allowed.
@@ -84,6 +93,15 @@ class Message:
     routed: Routed
     action: str
     attributes: Mapping[str, Any]
+
+
+def vouched(request: Mapping[str, Any]) -> Identity:
+    """Who asks, as far as a request says so that somebody put together who is believed."""
+    key, client = request.get("key"), request.get("client")
+    found = key.get("id") if isinstance(key, Mapping) else key  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    address = client.get("ip") if isinstance(client, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    known = type(address) is str and parse_address(address) is not None
+    return Identity(address=address if known else "", key=found if type(found) is str else None)
 
 
 def record_of(decision_id: str, decided: Decided, reads: Reads, key: Mapping[str, object]) -> DecisionRecord:
@@ -108,7 +126,7 @@ def record_of(decision_id: str, decided: Decided, reads: Reads, key: Mapping[str
         action=decided.action,
         method="" if routed is None else routed.method,
         path="" if routed is None else routed.path,
-        address="" if routed is None else routed.address,
+        address=decided.address,
         key=None if identity is None else identity.key,
         subject=None if token is None else token.subject,
         session=None if session is None else session.id,

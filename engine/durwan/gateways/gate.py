@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
@@ -23,7 +24,7 @@ from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal, refuse
 from durwan.credentials.sessions import Sessions
 from durwan.gateways.answer import About, Answer, Answers
-from durwan.gateways.decided import Begun, Decided, Message, record_of
+from durwan.gateways.decided import Begun, Decided, Message, record_of, vouched
 from durwan.gateways.reads import Readings
 from durwan.model.decision import Decision
 from durwan.routing.router import Routed, Router
@@ -157,6 +158,17 @@ class Gate:
         """As `answer_message`, without holding up the event loop."""
         return await self._answered_async(lambda: self._decided_message(message), time.perf_counter())
 
+    def answer_request(self, request: Mapping[str, Any]) -> Answer:
+        """The answer to a request that somebody put together who is trusted with that, such as AuthZEN's callers.
+
+        What it says of who asks is believed. Of this gateway, of the instant and of `activity` it says nothing.
+        """
+        return self._answered(lambda: self._decided_request(request), time.perf_counter())
+
+    async def answer_request_async(self, request: Mapping[str, Any]) -> Answer:
+        """As `answer_request`, without holding up the event loop."""
+        return await self._answered_async(lambda: self._decided_request(request), time.perf_counter())
+
     def _answered(self, decide: Callable[[], Decided], started: float) -> Answer:
         answer, receipt = self._recorded(decide())
         if receipt is not None:
@@ -170,8 +182,12 @@ class Gate:
         if self._parts.waits:
             import asyncio  # noqa: PLC0415 - gateways without an event loop do without
 
-            # Once it runs it runs to its end, also where whoever awaits it is cancelled: what is decided is recorded.
-            answer, receipt = await asyncio.to_thread(lambda: self._recorded(decide()))
+            # Shielded: where whoever awaits it is cancelled, it is done and recorded nevertheless, also if all threads
+            # were busy and it had not begun.
+            work = asyncio.get_running_loop().run_in_executor(
+                None, copy_context().run, lambda: self._recorded(decide())
+            )
+            answer, receipt = await asyncio.shield(work)
         else:
             answer, receipt = self._recorded(decide())
         if receipt is not None:
@@ -229,6 +245,17 @@ class Gate:
             return Decided(refuse("not_ready"), wall_clock(), routed, identity)
         return decided
 
+    def _decided_request(self, request: Mapping[str, Any]) -> Decided:
+        try:
+            now = self._parts.clock()
+            identity = vouched(request)
+            asked = self._completed(dict(request), request.get("action"), identity, now)
+            decided = Decided(self._parts.engine.decide({**asked, "now": now}), now, None, identity, asked)
+            self._settle(decided)
+        except Exception:  # noqa: BLE001 - as above
+            return Decided(refuse("not_ready"), wall_clock())
+        return decided
+
     def _identity(self, raw: RawRequest, routed: Routed) -> Identity | Refusal:
         if routed.route.is_public:
             return Identity(address=routed.address)
@@ -245,14 +272,18 @@ class Gate:
         self, action: str, attributes: Mapping[str, Any], identity: Identity, routed: Routed, now: int
     ) -> dict[str, Any]:
         """What is decided. What was proved and what the gate counts goes before what anybody says of it."""
-        parts = self._parts
         given: dict[str, Any] = {**attributes, **self._facts(identity, routed)}
         given["request"] = {**attributes.get("request", _NOTHING), "method": routed.method, "path": routed.path}
+        return {**identity.request(action, self._completed(given, action, identity, now)), "now": now}
+
+    def _completed(self, given: dict[str, Any], action: object, identity: Identity, now: int) -> dict[str, Any]:
+        """The contexts with those that the gate itself knows; what anybody else said of these is gone."""
+        parts = self._parts
         given["gateway"] = parts.gateway
         given.pop("activity", None)
-        if parts.activity is not None and "activity" in self._reads().contexts_of(action):
+        if parts.activity is not None and type(action) is str and "activity" in self._reads().contexts_of(action):
             given["activity"] = parts.activity.context(identity.key, identity.address, now)
-        return {**identity.request(action, given), "now": now}
+        return given
 
     def _facts(self, identity: Identity, routed: Routed) -> Mapping[str, Any]:
         if self._parts.facts is None:
@@ -264,11 +295,11 @@ class Gate:
 
     def _settle(self, decided: Decided) -> None:
         """Tells those that remember what became of requests."""
-        parts, identity, routed = self._parts, decided.identity, decided.routed
-        if parts.activity is not None and routed is not None:
+        parts, identity = self._parts, decided.identity
+        if parts.activity is not None and decided.address:
             allowed = isinstance(decided.why, Decision) and decided.why.allowed
             key = None if identity is None else identity.key
-            parts.activity.settle(key, routed.address, allowed=allowed, now=decided.now)
+            parts.activity.settle(key, decided.address, allowed=allowed, now=decided.now)
         session = None if identity is None else identity.session
         if parts.sessions is not None and session is not None and isinstance(decided.why, Decision):
             try:
@@ -296,7 +327,7 @@ class Gate:
         about = About(action=action, identity=identity, routed=routed)
         if isinstance(why, Refusal):
             return answers.refused(decision_id, why, about)
-        if why.allowed and identity is not None and routed is not None and action is not None:
+        if why.allowed and identity is not None and action is not None:
             return answers.allowed(decision_id, why, action=action, identity=identity, routed=routed)
         limit = None if why.rule is None else self._reads().limits.get(why.rule)
         return answers.refused(decision_id, why, about, limit=limit)

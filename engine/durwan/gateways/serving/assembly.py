@@ -1,0 +1,374 @@
+"""From a configuration to what answers: every part made, tested, and told of the others."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from durwan.credentials.authenticator import Authenticator
+from durwan.credentials.secret import Secret
+from durwan.errors import DurwanError
+from durwan.gateways.answer import Answers
+from durwan.gateways.authzen.endpoints import authzen_ways
+from durwan.gateways.authzen.entities import Entities, read_entities
+from durwan.gateways.authzen.search import Search
+from durwan.gateways.authzen.translation import Names, Translation
+from durwan.gateways.forward_auth import ForwardAuth, Forwarded, NginxAuth, Prefixed
+from durwan.gateways.gate import Gate, Parts
+from durwan.gateways.opa import opa_ways
+from durwan.gateways.profiles import PROFILES
+from durwan.gateways.serving.application import Application, Callers, Document, Way
+from durwan.gateways.serving.checks import check
+from durwan.gateways.serving.configuration import AuthzenSection, Configuration
+from durwan.gateways.serving.exchange import Reply, json_reply
+from durwan.gateways.serving.identification import FollowedKeys, Identification, identification
+from durwan.gateways.serving.reading import ConfigurationError, Loaded
+from durwan.gateways.serving.resolving import Resolver
+from durwan.gateways.serving.routes import FollowedRoutes, routes_path
+from durwan.gateways.serving.self_test import refuse_open_doors
+from durwan.gateways.serving.store import open_store
+from durwan.gateways.upstream import NAMES
+from durwan.model.address import NetworkSet, parse_network
+from durwan.routing import RequestRules
+from durwan.runtime.bundle_trust import Trust, read_public_key
+from durwan.runtime.engine import Engine, wall_clock
+from durwan.runtime.settings import Loading
+from durwan.runtime.status import Status
+from durwan.state.memory import MemoryState
+from durwan.state.outage import SharedCounter, SharedLimits
+from durwan.state.revocations import RevocationView
+from durwan.state.store import StateStore
+
+Clock = Callable[[], int]
+FORWARD_AUTH: Final = "/forward-auth"
+NGINX: Final = "/nginx"
+ENVOY: Final = "/envoy"
+_SECOND: Final = 1_000
+
+
+class CountedAloneError(DurwanError):
+    """Several workers would each count the limits of a policy set for themselves."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(
+            f"the policy set has limits, and {workers} workers would each count for themselves: name what they share, "
+            "`state.sqlite` on one machine, or `state.redis`"
+        )
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Whether requests may come: from the moment at which everything is there, until it is to stop."""
+
+    is_open: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """All that answers in one process.
+
+    Attributes:
+        loaded: its configuration.
+        engine: what decides.
+        gate: the pipeline.
+        application: what answers at the listeners.
+        admin: what answers at the listener for operators; None where there is none.
+        readiness: whether requests may come.
+        routes: the routes.
+        keys: keys outside of the policy set; None without.
+        tried: how many requests the self-test saw refused.
+    """
+
+    loaded: Loaded
+    engine: Engine
+    gate: Gate
+    application: Application
+    admin: Application | None
+    readiness: Readiness
+    routes: FollowedRoutes
+    keys: FollowedKeys | None
+    tried: int
+    _closing: list[Callable[[], object]]
+
+    def reload(self) -> None:
+        """Reads policies, routes and keys again. What cannot be read stays as it was, and is told in the log."""
+        for what, again in (("the keys", self.look), ("the policies", self.engine.reload)):
+            try:
+                again()
+            except DurwanError as error:
+                _log().error("%s cannot be reloaded: %s", what, "; ".join(str(error).splitlines()))
+
+    def look(self) -> None:
+        """Reads the keys again if their file has changed.
+
+        Raises:
+            DurwanError: they cannot be read; they stay as they were.
+        """
+        if self.keys is not None:
+            self.keys.look()
+
+    def close(self) -> None:
+        """Ends all that runs beside, the record last: whatever was answered is in it."""
+        self.readiness.is_open = False
+        for each in self._closing:
+            try:
+                each()
+            except Exception as error:  # noqa: BLE001 - the next one is to be closed all the same
+                _log().error("something did not close: %s", type(error).__name__)
+
+
+def assemble(
+    loaded: Loaded, environment: Mapping[str, str] | None = None, *, clock: Clock = wall_clock, worker: int = 1,
+    records: bool = True
+) -> Service:
+    """What answers by a configuration, in the worker of that number; without a record where none is to be kept.
+
+    Raises:
+        ConfigurationError: settings are unsafe together, or what they name cannot be used.
+        DurwanError: a part cannot be made, the policy fails its tests, or allows what has to be denied.
+    """
+    mistakes = check(loaded)
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return _Assembly(loaded, os.environ if environment is None else environment, clock, worker, records=records).service()
+
+
+class _Assembly:
+    """The making of a service; what was made is closed again where the rest cannot be."""
+
+    def __init__(self, loaded: Loaded, environment: Mapping[str, str], clock: Clock, worker: int, *, records: bool) -> None:
+        self._loaded = loaded
+        self._configuration: Configuration = loaded.configuration
+        self._resolver = Resolver(loaded, environment)
+        self._clock = clock
+        self._worker = worker
+        self._records = records
+        self._closing: list[Callable[[], object]] = []
+        self._routes: FollowedRoutes | None = None
+
+    def service(self) -> Service:
+        """The service.
+
+        Raises:
+            DurwanError: see `assemble`.
+        """
+        try:
+            return self._service()
+        except BaseException:
+            for each in reversed(self._closing):
+                each()
+            raise
+
+    def _service(self) -> Service:
+        configuration = self._configuration
+        callers = self._callers()
+        store = open_store(self._loaded, self._resolver, self._clock)
+        self._closing.append(store.close)
+        engine, keys = self._engine(store)
+        rules = self._rules()
+        path = routes_path(self._resolver.path(configuration.policies.path), self._named_routes())
+        routes = self._routes = FollowedRoutes(path, rules, lambda: engine.compiled.program.schema)
+        revoked = RevocationView(store, clock=self._clock).start()
+        self._closing.append(revoked.close)
+        who = identification(self._loaded, self._resolver, store, revoked, self._clock)
+        parts = self._parts(engine, routes, who, store)
+        tried = refuse_open_doors(parts, who.accepted, configuration, routes.table.routes)
+        gate = Gate(parts)
+        readiness = Readiness()
+        ways = self._ways(gate, engine, routes, keys)
+        health = self._health(engine, readiness)
+        admin = None if configuration.admin is None else Application(health, replace(callers, secret=None))
+        return Service(
+            loaded=self._loaded,
+            engine=engine,
+            gate=gate,
+            application=Application(ways if admin is not None else {**ways, **health}, callers, self._prefixes(gate)),
+            admin=admin,
+            readiness=readiness,
+            routes=routes,
+            keys=keys,
+            tried=tried,
+            _closing=self._closing,
+        )
+
+    # ------------------------------------------------------------------------------------------------------- parts
+
+    def _engine(self, store: StateStore) -> tuple[Engine, FollowedKeys | None]:
+        configuration, policies = self._configuration, self._configuration.policies
+        loading: Loading = {"clock": self._clock, "on_reload": self._reloaded, "poll_seconds": policies.poll / _SECOND}
+        if policies.max_age is not None:
+            loading["max_age"] = policies.max_age / _SECOND
+        if policies.trust is not None:
+            trust = policies.trust
+            loading["trust"] = Trust(
+                keys=tuple(read_public_key(self._resolver.path(each)) for each in trust.keys),
+                threshold=trust.threshold,
+                name=trust.name,
+                state=None if trust.state is None else self._resolver.path(trust.state),
+            )
+        if not isinstance(store, MemoryState):
+            gateways = max(configuration.state.gateways, configuration.workers)
+            loading["limits"] = SharedCounter(SharedLimits(store, gateways=gateways))
+        path = self._resolver.path(policies.path)
+        keys = None
+        if configuration.keys.file is not None:
+            # What may stand in a key file, the policies say; so they are read once before.
+            with Engine.load(path, **{**loading, "on_reload": _nobody}) as first:
+                keys = FollowedKeys(self._resolver.path(configuration.keys.file), first.compiled.program.schema)
+            loading["keys"] = keys.table
+        engine = Engine.load(path, **loading, watch=policies.watch)
+        self._closing.insert(0, engine.close)
+        if configuration.workers > 1 and not configuration.state.shared and engine.compiled.program.limits:
+            raise CountedAloneError(configuration.workers)
+        return engine, keys
+
+    def _reloaded(self, status: Status) -> None:
+        """The routes follow the policies, whose names they use; those that cannot be read stay as they were."""
+        if self._routes is not None and status.last_error is None:
+            try:
+                self._routes.reload()
+            except DurwanError as error:
+                _log().error("the routes cannot be reloaded: %s", "; ".join(str(error).splitlines()))
+
+    def _rules(self) -> RequestRules:
+        configuration = self._configuration
+        return RequestRules(
+            trusted=_networks(configuration.proxies.hops),
+            forwarded=configuration.proxies.forwarded,
+            methods=frozenset(configuration.requests.methods),
+            hosts=frozenset(configuration.requests.hosts) or None,
+            identity=frozenset(name.decode() for name in NAMES),
+        )
+
+    def _named_routes(self) -> Any:
+        named = self._configuration.policies.routes
+        return None if named is None else self._resolver.path(named)
+
+    def _parts(self, engine: Engine, routes: FollowedRoutes, who: Identification, store: StateStore) -> Parts:
+        configuration = self._configuration
+        in_memory = isinstance(store, MemoryState)
+        return Parts(
+            engine=engine,
+            router=routes,
+            authenticator=None if who.accepted is None else Authenticator(who.accepted, self._clock),
+            sessions=who.sessions,
+            gateway=configuration.gateway.model_dump(exclude_none=True),
+            answers=self._answers(),
+            clock=self._clock,
+            most_body=configuration.requests.most_body,
+            waits=who.waits or not in_memory,
+        )
+
+    def _answers(self) -> Answers:
+        section, credentials = self._configuration.answers, self._configuration.credentials
+        schemes = ["Bearer"] if credentials.bearer or credentials.tokens is not None else []
+        schemes += ["DPoP"] if credentials.proofs is not None else []
+        schemes += ["Signature"] if credentials.signatures is not None else []
+        profile = PROFILES[section.profile]
+        return Answers(
+            profile=profile, realm=section.realm, schemes=tuple(schemes or ["Bearer"]), problems=section.about or ""
+        )
+
+    def _callers(self) -> Callers:
+        proxies = self._configuration.proxies
+        secret: Secret | None = None
+        if proxies.secret is not None:
+            secret = self._resolver.secret(proxies.secret, ("proxies", "secret"))
+        return Callers(networks=_networks(proxies.networks), secret=secret, header=proxies.secret_header.encode())
+
+    # -------------------------------------------------------------------------------------------------------- ways
+
+    def _ways(
+        self, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None
+    ) -> dict[str, Way]:
+        configuration = self._configuration
+        ways: dict[str, Way] = {}
+        if configuration.forward_auth:
+            forwarded = ForwardAuth(gate, Forwarded(routes.rules, self._clock, self._own_header()))
+            ways |= {FORWARD_AUTH: Way(endpoint=forwarded), NGINX: Way(endpoint=NginxAuth(forwarded))}
+        if configuration.authzen is not None:
+            ways |= self._authzen(configuration.authzen, gate, engine, routes, keys)
+        if configuration.opa is not None:
+            ways |= opa_ways(gate, self._clock, configuration.opa.path)
+        return ways
+
+    def _prefixes(self, gate: Gate) -> dict[str, Way]:
+        if not self._configuration.forward_auth:
+            return {}
+        rules = self._rules()
+        prefixed = Prefixed(ENVOY.encode(), rules, self._clock, self._own_header())
+        return {ENVOY: Way(endpoint=ForwardAuth(gate, prefixed))}
+
+    def _own_header(self) -> bytes:
+        return self._configuration.proxies.secret_header.encode()
+
+    def _authzen(
+        self, section: AuthzenSection, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None
+    ) -> dict[str, Way]:
+        names = Names(
+            key_subjects=frozenset(section.key_subjects),
+            route_resources=frozenset(section.route_resources),
+            subject=section.subject_context,
+            resource=section.resource_context,
+            action_properties=section.action_context,
+            action=section.action,
+        )
+        translation = Translation(names=names, entities=self._entities(section), routes=routes)
+        search = Search(
+            engine,
+            translation,
+            keys=None if keys is None else keys.table,
+            gateway=self._configuration.gateway.model_dump(exclude_none=True),
+            clock=self._clock,
+            most=section.most_candidates,
+        )
+        return authzen_ways(gate, translation, search, url=self._url(section), most=section.most_evaluations)
+
+    def _entities(self, section: AuthzenSection) -> Entities:
+        if section.entities is None:
+            return Entities()
+        content = self._resolver.content(section.entities, ("authzen", "entities"))
+        entities, report = read_entities(self._resolver.path(section.entities), content)
+        if report:
+            raise ConfigurationError(report)
+        return entities
+
+    def _url(self, section: AuthzenSection) -> str:
+        """The address under which the server is called: as configured, else that of the first listener."""
+        if section.url is not None:
+            return section.url
+        first = next((each for each in self._configuration.listen if not each.path), None)
+        scheme = "http" if self._configuration.tls is None else "https"
+        return f"{scheme}://{'localhost' if first is None else first}"
+
+    def _health(self, engine: Engine, readiness: Readiness) -> dict[str, Way]:
+        return {
+            "/health": Way(endpoint=Document(lambda: json_reply({"alive": True})), open=True),
+            "/ready": Way(endpoint=Document(lambda: _ready(engine, readiness)), open=True),
+        }
+
+
+def _ready(engine: Engine, readiness: Readiness) -> Reply:
+    """200 where requests are answered by a policy that is fresh; else 503. It says nothing of anybody."""
+    status = engine.status()
+    ready = readiness.is_open and status.ready and not status.stale
+    return json_reply({"ready": ready, "revision": status.revision, "stale": status.stale}, 200 if ready else 503)
+
+
+def _networks(texts: list[str]) -> NetworkSet:
+    return NetworkSet(found for found in map(parse_network, texts) if found is not None)
+
+
+def _nobody(status: Status) -> None:
+    """Nobody is told."""
+    del status
+
+
+def _log() -> logging.Logger:
+    return logging.getLogger("durwan")
+
+
+__all__ = ["ENVOY", "FORWARD_AUTH", "NGINX", "CountedAloneError", "Readiness", "Service", "assemble"]

@@ -1,0 +1,126 @@
+"""Starting and stopping: sockets, then one process or several, until they are told to end."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from durwan.diagnostics.terminal import visible
+from durwan.errors import DurwanError, PolicyError
+from durwan.gateways.serving.assembly import assemble
+from durwan.gateways.serving.checks import check
+from durwan.gateways.serving.reading import ConfigurationError, Loaded
+from durwan.gateways.serving.self_test import OpenDoorError
+from durwan.gateways.serving.server import Process, name_of, open_socket
+from durwan.gateways.serving.supervisor import Supervisor, WorkerError
+from durwan.runtime.self_test import SelfTestError
+
+_SECOND = 1_000
+_FINDINGS, _REFUSED, _BROKEN = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """All of `durwan serve`.
+
+    Attributes:
+        loaded: its configuration.
+        environment: the variables of the environment.
+        told: where it is said what is answered, and why nothing is.
+    """
+
+    loaded: Loaded
+    environment: Mapping[str, str]
+    told: TextIO = sys.stderr
+
+    def run(self) -> int:
+        """Answers until it is told to end.
+
+        Returns:
+            The exit code; what went wrong was told.
+
+        Raises:
+            ConfigurationError: settings are unsafe together.
+            DurwanError: the sockets cannot be had.
+        """
+        configuration = self.loaded.configuration
+        mistakes = check(self.loaded)
+        if mistakes:
+            raise ConfigurationError(mistakes)
+        with ExitStack() as opened:
+            sockets = [self._opened(opened, open_socket(each)) for each in configuration.listen]
+            admin = None if configuration.admin is None else self._opened(opened, open_socket(configuration.admin))
+            names = [name_of(each) for each in (*sockets, *([] if admin is None else [admin]))]
+            if configuration.workers == 1:
+                return self._work(sockets, admin, 1, lambda: self._say(names))
+            return self._supervise(sockets, admin, names)
+
+    def _supervise(self, sockets: list[socket.socket], admin: socket.socket | None, names: list[str]) -> int:
+        stop = self.loaded.configuration.stop
+        supervisor = Supervisor(
+            work=lambda number, ready: self._work(sockets, admin, number, ready),
+            count=self.loaded.configuration.workers,
+            patience=(stop.drain + stop.grace) / _SECOND + 5,
+            ready=lambda: self._say(names),
+        )
+        try:
+            return supervisor.run()
+        except WorkerError as error:
+            self._tell(error)
+            return error.code if error.code > 0 else _REFUSED
+
+    def _work(
+        self, sockets: list[socket.socket], admin: socket.socket | None, number: int, ready: Callable[[], object]
+    ) -> int:
+        """The work of a worker. Where it cannot start, none of them can: the first one says why, for all."""
+        try:
+            service = assemble(self.loaded, self.environment, worker=number)
+        except DurwanError as error:
+            if number == 1:
+                self._tell(error)
+            return code_of(error)
+        Process(service, sockets, admin, ready).run()
+        return 0
+
+    def _tell(self, error: DurwanError) -> None:
+        self.told.write(f"durwan: error: {visible_lines(str(error))}\n")
+        self.told.flush()
+
+    def _say(self, names: list[str]) -> None:
+        configuration = self.loaded.configuration
+        scheme = "http" if configuration.tls is None else "https"
+        shown = [name if name.startswith("unix:") else f"{scheme}://{name}" for name in names]
+        many = "" if configuration.workers == 1 else f", {configuration.workers} workers"
+        self.told.write(f"durwan: answering at {', '.join(shown)}{many}\n")
+        self.told.flush()
+
+    @staticmethod
+    def _opened(stack: ExitStack, opened: socket.socket) -> socket.socket:
+        def close() -> None:
+            path = opened.getsockname() if opened.fileno() >= 0 and opened.family == socket.AF_UNIX else None
+            opened.close()
+            if path:
+                Path(path).unlink(missing_ok=True)
+
+        stack.callback(close)
+        return opened
+
+
+def code_of(error: DurwanError) -> int:
+    """The exit code of what went wrong before anything was answered."""
+    if isinstance(error, PolicyError):
+        return _BROKEN
+    return _FINDINGS if isinstance(error, OpenDoorError | SelfTestError) else _REFUSED
+
+
+def visible_lines(text: str) -> str:
+    """Each line of a text with nothing in it that a terminal would obey."""
+    return "\n".join(visible(line) for line in text.splitlines())
+
+
+__all__ = ["Server", "code_of", "visible_lines"]
