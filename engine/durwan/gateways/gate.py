@@ -242,11 +242,11 @@ class Gate:
         attributes = routed.attributes(raw)
         if isinstance(attributes, Refusal):
             return Decided(attributes, now, routed, identity)
-        refusal = self._repeated(raw, identity, routed, now)
-        if refusal is not None:
-            return Decided(refusal, now, routed, identity)
         request = self._request(routed.route.action, attributes, identity, routed, now)
-        return Decided(self._parts.engine.decide(request), now, routed, identity, request)
+        decision = self._parts.engine.decide(request)
+        # What is refused uses no idempotency key up: its sender may mend it and try again.
+        refusal = self._repeated(raw, identity, routed, now) if decision.allowed else None
+        return Decided(decision if refusal is None else refusal, now, routed, identity, request)
 
     def _decided_message(self, message: Message) -> Decided:
         routed, identity = message.routed, message.identity
