@@ -69,7 +69,9 @@ class Running:
         if body is not None:
             lines.append(("content-length", str(len(body))))
         head = "".join(f"{name}: {value}\r\n" for name, value in [*lines, ("connection", "close")])
-        return read_response(self.exchange(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + (body or b""), at=at))
+        return read_response(
+            self.exchange(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + (body or b""), at=at)
+        )
 
     def post(self, target: str, document: object, headers: Mapping[str, str] | None = None) -> Response:
         """A JSON document."""

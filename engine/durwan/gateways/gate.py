@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -36,6 +37,16 @@ MOST_BODY: Final = 1_048_576
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+class Facts(Protocol):
+    """Knows what neither the request nor the gate says."""
+
+    def __call__(
+        self, action: str, identity: Identity, attributes: Mapping[str, Any], /
+    ) -> Mapping[str, Mapping[str, object]]:
+        """Attributes by context."""
+        ...
+
+
 class Activity(Protocol):
     """Counts what keys and addresses do."""
 
@@ -43,8 +54,10 @@ class Activity(Protocol):
         """What policies are told of it; never raises, and what cannot be had is left out."""
         ...
 
-    def settle(self, key: str | None, address: str, *, allowed: bool, now: int) -> None:
-        """A request was allowed or refused; never raises."""
+    def settle(  # noqa: PLR0913 - what became of a request
+        self, key: str | None, address: str, *, allowed: bool, now: int, status: int, counted: bool
+    ) -> None:
+        """A request was allowed, or refused with that status; `counted` if `context` was asked for it. Never raises."""
         ...
 
 
@@ -74,7 +87,9 @@ class Parts:
         authenticator: establishes who asks; None where every route is public.
         sessions: told of decisions about sessions.
         gateway: the context `gateway`: environment, venue, node.
-        facts: further contexts for a request, such as the account's risk. What it raises leaves them unknown.
+        facts: what the venue knows of an action, of who asks for it and of the attributes that came with it, by
+            context: the account's risk, what an order is worth. It goes before what the request says, attribute by
+            attribute; where it raises, all of it is unknown.
         activity: counts what keys and addresses do, for the context `activity`.
         idempotency: for routes with idempotency keys.
         recorder: records every decision; None records nothing.
@@ -91,7 +106,7 @@ class Parts:
     authenticator: Authenticator | None = None
     sessions: Sessions | None = None
     gateway: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
-    facts: Callable[[Identity, Routed], Mapping[str, object]] | None = None
+    facts: Facts | None = None
     activity: Activity | None = None
     idempotency: Idempotency | None = None
     recorder: Recorder | None = None
@@ -126,7 +141,9 @@ class Gate:
         try:
             routed = self._parts.router.read(raw)
             if isinstance(routed, Refusal):
-                return Begun(raw=raw, refusal=routed, started=started)
+                address = self._parts.router.address_of(raw)
+                known = "" if isinstance(address, Refusal) else address
+                return Begun(raw=raw, address=known, refusal=routed, started=started)
             return Begun(raw=raw, routed=routed, needs_body=self._needs_body(raw, routed), started=started)
         except Exception:  # noqa: BLE001 - a defect of ours: nobody passes by it
             return Begun(raw=raw, refusal=refuse("not_ready"), started=started)
@@ -216,7 +233,7 @@ class Gate:
     def _found(self, begun: Begun, body: bytes, now: int) -> Decided:
         routed = begun.routed
         if begun.refusal is not None or routed is None:
-            return Decided(begun.refusal or refuse("not_ready"), now, routed)
+            return Decided(begun.refusal or refuse("not_ready"), now, routed, came_from=begun.address)
         came = begun.raw
         raw = RawRequest(came.method, came.target, came.headers, body, routed.address, came.received)
         identity = self._identity(raw, routed)
@@ -225,11 +242,11 @@ class Gate:
         attributes = routed.attributes(raw)
         if isinstance(attributes, Refusal):
             return Decided(attributes, now, routed, identity)
-        refusal = self._repeated(raw, identity, routed, now)
-        if refusal is not None:
-            return Decided(refusal, now, routed, identity)
         request = self._request(routed.route.action, attributes, identity, routed, now)
-        return Decided(self._parts.engine.decide(request), now, routed, identity, request)
+        decision = self._parts.engine.decide(request)
+        # What is refused uses no idempotency key up: its sender may mend it and try again.
+        refusal = self._repeated(raw, identity, routed, now) if decision.allowed else None
+        return Decided(decision if refusal is None else refusal, now, routed, identity, request)
 
     def _decided_message(self, message: Message) -> Decided:
         routed, identity = message.routed, message.identity
@@ -272,8 +289,10 @@ class Gate:
         self, action: str, attributes: Mapping[str, Any], identity: Identity, routed: Routed, now: int
     ) -> dict[str, Any]:
         """What is decided. What was proved and what the gate counts goes before what anybody says of it."""
-        given: dict[str, Any] = {**attributes, **self._facts(identity, routed)}
-        given["request"] = {**attributes.get("request", _NOTHING), "method": routed.method, "path": routed.path}
+        given: dict[str, Any] = dict(attributes)
+        for context, facts in self._facts(action, identity, attributes).items():
+            given[context] = {**given.get(context, _NOTHING), **facts}
+        given["request"] = {**given.get("request", _NOTHING), "method": routed.method, "path": routed.path}
         return {**identity.request(action, self._completed(given, action, identity, now)), "now": now}
 
     def _completed(self, given: dict[str, Any], action: object, identity: Identity, now: int) -> dict[str, Any]:
@@ -285,21 +304,28 @@ class Gate:
             given["activity"] = parts.activity.context(identity.key, identity.address, now)
         return given
 
-    def _facts(self, identity: Identity, routed: Routed) -> Mapping[str, Any]:
+    def _facts(self, action: str, identity: Identity, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._parts.facts is None:
             return _NOTHING
         try:
-            return dict(self._parts.facts(identity, routed))
+            found = self._parts.facts(action, identity, attributes)
+            return {context: dict(facts) for context, facts in found.items()}
         except Exception:  # noqa: BLE001 - then they are unknown, which lets nothing through
             return _NOTHING
 
     def _settle(self, decided: Decided) -> None:
         """Tells those that remember what became of requests."""
         parts, identity = self._parts, decided.identity
-        if parts.activity is not None and decided.address:
-            allowed = isinstance(decided.why, Decision) and decided.why.allowed
-            key = None if identity is None else identity.key
-            parts.activity.settle(key, decided.address, allowed=allowed, now=decided.now)
+        if parts.activity is not None and decided.address and "activity" in self._reads().contexts:
+            why, key = decided.why, None if identity is None else identity.key
+            parts.activity.settle(
+                key,
+                decided.address,
+                allowed=isinstance(why, Decision) and why.allowed,
+                now=decided.now,
+                status=why.status,
+                counted="activity" in decided.contexts,
+            )
         session = None if identity is None else identity.session
         if parts.sessions is not None and session is not None and isinstance(decided.why, Decision):
             try:
@@ -345,8 +371,9 @@ class Gate:
 
     def _counted(self, answer: Answer, started: float) -> Answer:
         if self._parts.metrics is not None:
-            self._parts.metrics.answered(answer, time.perf_counter() - started)
+            with suppress(Exception):  # nobody is refused, or let through, for a number
+                self._parts.metrics.answered(answer, time.perf_counter() - started)
         return answer
 
 
-__all__ = ["Activity", "Begun", "Gate", "Idempotency", "Metrics", "Parts"]
+__all__ = ["Activity", "Begun", "Facts", "Gate", "Idempotency", "Metrics", "Parts"]

@@ -112,9 +112,7 @@ class Application:
     def table(self) -> list[str]:
         """All that is answered, as `POST /access/v1/evaluation`, sorted."""
         every = [*self._ways.items(), *((path + b"/*", way) for path, way in self._prefixes.items())]
-        return sorted(
-            f"{'|'.join(sorted(way.endpoint.methods or ())) or '*'} {path.decode()}" for path, way in every
-        )
+        return sorted(f"{'|'.join(sorted(way.endpoint.methods or ())) or '*'} {path.decode()}" for path, way in every)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's exchange; ASGI. Nothing but HTTP is spoken."""

@@ -215,7 +215,9 @@ def _validated(
         details = error.errors(include_url=False)
     places = Places(_blotted(document, data, details), {place: span for place, (span, _) in variables.items()})
     suggestions = Suggestions()
-    found = {(item.span.start, item.message): item for each in details for item in [_said(each, data, places, suggestions)]}
+    found = {
+        (item.span.start, item.message): item for each in details for item in [_said(each, data, places, suggestions)]
+    }
     return None, sorted(found.values(), key=lambda item: item.order)
 
 
