@@ -138,7 +138,9 @@ class AuditLog:
             thread = self._thread
         self._wake.set()
         if thread is not None:
-            thread.join()
+            thread.join(2 * self._settings.deadline)
+            if thread.is_alive():
+                raise AuditUnavailableError("the audit log is still being written: its disk does not answer")
         elif self._ledger is not None:
             self._end(self._ledger)
         if self._problem:

@@ -326,6 +326,18 @@ def test_nobody_waits_for_ever(tmp_path: Path, kind: Kind, disk: Disk) -> None:
     assert names_in(tmp_path) == ["slow"]
 
 
+def test_closing_does_not_wait_for_ever(tmp_path: Path, kind: Kind, disk: Disk) -> None:
+    """A disk that hangs keeps nobody from ending."""
+    log = AuditLog(tmp_path, LogSettings(kind=kind, deadline=0.05))
+    disk.held.clear()
+    log.append(record("slow"))
+    with pytest.raises(AuditUnavailableError, match="still being written"):
+        log.close()
+    disk.held.set()
+    until(lambda: names_in(tmp_path) == ["slow"])
+    until(lambda: not any(each.name == "durwan-audit" for each in threading.enumerate()))
+
+
 def test_a_task_that_is_cancelled_leaves_its_record(tmp_path: Path, kind: Kind, disk: Disk) -> None:
     """And disturbs nobody else who waits for the same batch."""
     log = AuditLog(tmp_path, LogSettings(kind=kind))
