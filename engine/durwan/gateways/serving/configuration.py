@@ -236,9 +236,15 @@ class OpaSection(Section):
 
 
 class EnvoySection(Section):
-    """Envoy's external authorization over gRPC."""
+    """Envoy's external authorization over gRPC.
+
+    `sends_bodies` says that Envoy was told to send bodies (`with_request_body`). On anything but loopback, Envoy shows
+    `proxies.secret`, or, where there is `tls`, a certificate that comes from one of those in the file `clients`.
+    """
 
     listen: Listening = Listener(address="127.0.0.1", port=9191)
+    sends_bodies: Flag = False
+    clients: File | None = None
 
 
 class TlsSection(Section):

@@ -95,6 +95,8 @@ class Server:
         configuration = self.loaded.configuration
         scheme = "http" if configuration.tls is None else "https"
         shown = [name if name.startswith("unix:") else f"{scheme}://{name}" for name in names]
+        if configuration.envoy is not None:
+            shown.append(f"grpc://{configuration.envoy.listen}")
         many = "" if configuration.workers == 1 else f", {configuration.workers} workers"
         self.told.write(f"durwan: answering at {', '.join(shown)}{many}\n")
         self.told.flush()
