@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from durwan.gateways.authzen.messages import Evaluation
 from durwan.routing.route import Route, RouteTable
 from durwan.routing.target import canonical_path, decoded
 
+_PARAMETER: Final = re.compile(r"(?<=/)\{[A-Za-z0-9_]{1,64}\}(?=/|\Z)", re.ASCII)
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 # What a caller cannot say by the context of a question: it stands elsewhere in it, or is this gateway's own.
 _TAKEN: Final = frozenset({"action", "now", "gateway", "activity"})
@@ -107,11 +109,15 @@ class Translation:
         return declared[len(before) : len(declared) - len(after)] if fits else None
 
     def route(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
-        """The route of a method at a template as it is written, or at a path; and the parameters of the path."""
+        """The route of a method at a template, or at a path; and the parameters of the path.
+
+        How the parameters of a template are called makes no difference.
+        """
         if self.routes is None:
             return None
+        form = unnamed(path)
         for route in self.routes.table:
-            if route.method == method and route.template == path:
+            if route.method == method and unnamed(route.template) == form:
                 return route, _NOTHING
         canonical = canonical_path(path.encode("utf-8", "surrogatepass"))
         found = None if canonical is None else self.routes.table.find(method, canonical)
@@ -136,6 +142,11 @@ class Translation:
         if name in _TAKEN or name in {self.names.subject, self.names.resource}:
             return False
         return isinstance(value, dict) or (name == "key" and isinstance(value, str))
+
+
+def unnamed(template: str) -> str:
+    """A template without the names of its parameters."""
+    return _PARAMETER.sub("{}", template)
 
 
 def answer_to(answer: Answer) -> dict[str, Any]:

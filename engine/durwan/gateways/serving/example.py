@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from durwan.credentials.key_material import Given
-from durwan.credentials.key_ring import KeyRing, NewKey
+from durwan.credentials.key_ring import KeyRing, NewKey, Venue
 from durwan.credentials.sealing_sources import FILE_VARIABLE, sealing_key
 from durwan.credentials.secret import Secret
 from durwan.credentials.secret_text import new_secret_text
@@ -88,9 +88,13 @@ fixtures:
 cases:
   - { name: an order, with: [trader, order], expect: { effect: allow, rule: create_orders } }
   - { name: reading, with: [trader], request: { action: orders.read }, expect: allow }
-  - name: a large order
+  - name: the largest order
     with: [trader, order]
-    request: { request: { notional: "100001" } }
+    request: { request: { notional: "100000" } }
+    expect: allow
+  - name: a larger order
+    with: [trader, order]
+    request: { request: { notional: "100000.01" } }
     expect: { effect: deny, rule: too_large }
   - name: an order of no known size
     with: [trader, order]
@@ -100,13 +104,34 @@ cases:
     with: [trader, order]
     request: { key: { scopes: [orders.read] } }
     expect: deny
-  - name: a key that is revoked, or has expired, or of which that is not known
+  - name: a key of which the scopes are not known does nothing
     with: [trader, order]
-    matrix: { key.revoked: [true, null], key.expires: [2026-03-02T09:00:00Z, null] }
+    request: { key: { scopes: null } }
+    matrix: { action: [orders.create, orders.read] }
+    expect: deny
+  - name: the last moment of a key
+    with: [trader, order]
+    request: { key: { expires: 2026-03-02T09:00:00.001Z } }
+    expect: { effect: allow, valid_until: 2026-03-02T09:00:00.001Z }
+  - name: a key that has expired
+    with: [trader, order]
+    request: { key: { expires: 2026-03-02T09:00:00Z } }
+    expect: { effect: deny, rule: revoked_key }
+  - name: a key that is revoked
+    with: [trader, order]
+    request: { key: { revoked: true } }
+    expect: { effect: deny, rule: revoked_key }
+  - name: a key of which that is not known
+    with: [trader, order]
+    matrix: { key.revoked: [null], key.expires: [2027-01-01T00:00:00Z, null] }
     expect: { effect: deny, rule: revoked_key }
   - name: the status
     request: { action: status.read, request: { method: GET } }
     expect: allow
+  - name: the status, asked for in another way
+    request: { action: status.read, request: { method: null } }
+    matrix: { request.method: [POST, null] }
+    expect: deny
 """,
     "durwan.yaml": """\
 # `durwan serve` reads this. `durwan serve --check` says what is wrong with it, and prints all settings with their defaults.
@@ -206,6 +231,7 @@ def _written(directory: Path) -> Example:
         directory / _KEYS,
         directory / _SECRETS,
         lambda: sealing_key({FILE_VARIABLE: str(sealing)}),
+        venue=Venue(),
         clock=lambda: now,
     )
     attributes: dict[str, object] = {
