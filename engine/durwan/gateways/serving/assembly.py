@@ -321,8 +321,11 @@ class _Assembly:
         configuration = self._configuration
         ways: dict[str, Way] = {}
         if configuration.forward_auth:
-            forwarded = ForwardAuth(gate, Forwarded(routes.rules, self._clock, self._own_header()))
-            ways |= {FORWARD_AUTH: Way(endpoint=forwarded), NGINX: Way(endpoint=NginxAuth(forwarded))}
+            original = Forwarded(routes.rules, self._clock, self._own_header())
+            forwarded = ForwardAuth(gate, original, sends_bodies=configuration.proxies.sends_bodies)
+            # nginx never sends any.
+            ways |= {FORWARD_AUTH: Way(endpoint=forwarded)}
+            ways |= {NGINX: Way(endpoint=NginxAuth(ForwardAuth(gate, original)))}
         if configuration.authzen is not None:
             ways |= self._authzen(configuration.authzen, gate, engine, routes, keys)
         if configuration.opa is not None:
@@ -334,7 +337,7 @@ class _Assembly:
             return {}
         rules = self._rules()
         prefixed = Prefixed(ENVOY.encode(), rules, self._clock, self._own_header())
-        return {ENVOY: Way(endpoint=ForwardAuth(gate, prefixed))}
+        return {ENVOY: Way(endpoint=ForwardAuth(gate, prefixed, sends_bodies=self._configuration.proxies.sends_bodies))}
 
     def _own_header(self) -> bytes:
         return self._configuration.proxies.secret_header.encode()
