@@ -37,8 +37,11 @@ PATHS: Final[list[str]] = [
     for row in json.loads((Path(__file__).parents[1] / "corpora" / "paths.json").read_text("utf-8"))
     if len(row["raw_target"]) < 4_000
 ]
-# How long a proxy waits for durwan, in seconds, with something for a machine that is busy.
+# How long two questions may take, in seconds, when nobody answers, with something for a machine that is busy.
 PATIENCE: Final = {"nginx": 4.0, "caddy": 4.0, "envoy": 4.0}
+# What the client is told when durwan hangs, and when it is gone, as guides/README.md says.
+HANGS: Final = {"nginx": 503, "caddy": 504, "envoy": 503}
+GONE: Final = {"nginx": 503, "traefik": 500, "caddy": 502, "envoy": 503}
 
 
 def problem(reply: Reply) -> dict[str, Any]:
@@ -319,7 +322,7 @@ def test_a_gateway_that_hangs_lets_nothing_through(stand: Stand) -> None:
         began = time.monotonic()
         replies = [stand.ask("GET", target, READER) for target in ("/orders/7", "/status")]
         assert time.monotonic() - began < PATIENCE[stand.name]
-        assert all(reply.status in {503, 504} for reply in replies)
+        assert [reply.status for reply in replies] == [HANGS[stand.name]] * 2
         assert stand.application.taken() == []
     assert stand.ask("GET", "/orders/7", READER).status == 200
     # What was asked while nobody answered is not carried out late.
@@ -341,9 +344,9 @@ def test_a_gateway_that_is_gone_lets_nothing_through(stand: Stand) -> None:
     stand.durwan.end()
     try:
         began = time.monotonic()
-        replies = [stand.ask("GET", target, READER) for target in ("/orders/7", "/status", "/orders/../status")]
+        replies = [stand.ask("GET", target, READER) for target in ("/orders/7", "/status", "/nothing")]
         assert time.monotonic() - began < 5
-        assert all(reply.status >= 400 for reply in replies)
+        assert [reply.status for reply in replies] == [GONE[stand.name]] * 3
         assert stand.application.taken() == []
     finally:
         stand.start_durwan()
