@@ -52,11 +52,15 @@ def followed(name: str, folder: Path) -> Generator[Callable[[str], str], None, N
     proxy.mkdir()
     durwan = [sys.executable, "-m", "durwan.cli.durwan", "serve"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    made = subprocess.run([*durwan, "--init", str(gateway)], env=environment, capture_output=True, text=True, check=True)
+    made = subprocess.run(
+        [*durwan, "--init", str(gateway)], env=environment, capture_output=True, text=True, check=True
+    )
     token = re.search(r"TOKEN=(\S+)", made.stdout + made.stderr)
     assert token is not None
     configuration = gateway / "durwan.yaml"
-    written = configuration.read_text("utf-8") + "".join(re.findall(r"echo '(envoy: .*)' >>", "".join(blocks(name, "sh"))))
+    written = configuration.read_text("utf-8") + "".join(
+        re.findall(r"echo '(envoy: .*)' >>", "".join(blocks(name, "sh")))
+    )
     configuration.write_text(replaced(written, ports), "utf-8")
     programs = [
         Program([*durwan, str(configuration)], ports["8181"], gateway, "durwan"),

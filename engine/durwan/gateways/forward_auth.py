@@ -199,6 +199,8 @@ class Prefixed:
         address = self._client.address(hops)
         if isinstance(address, Refusal):
             return address
+        if any(is_identity_header(name) and name not in NAMES for name, _ in scope["headers"]):
+            return _OURS
         dropped = {self._client.header, self._own, b"x-forwarded-proto", *_HOP_BY_HOP}
         headers: Headers = tuple(each for each in scope["headers"] if each[0] not in dropped and not _of_envoy(each[0]))
         query = scope["query_string"]
