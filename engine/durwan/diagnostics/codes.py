@@ -253,6 +253,8 @@ _ROUTES: tuple[Code, ...] = (
     Code("P0911", "route-unknown-attribute", "error", "A route fills in an attribute that no context declares."),
     Code("P0912", "route-other-type", "error", "A route gives an attribute another type than its declaration."),
     Code("P0913", "route-own-attribute", "error", "A request would say what the gate has to find out itself."),
+    Code("P0914", "route-never-allowed", "error", "A route asks for an action that no rule allows."),
+    Code("P0915", "action-without-route", "warning", "An action that a rule allows has no route."),
 )
 
 _SERVING: tuple[Code, ...] = (

@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
@@ -181,8 +182,12 @@ class Gate:
         if self._parts.waits:
             import asyncio  # noqa: PLC0415 - gateways without an event loop do without
 
-            # Once it runs it runs to its end, also where whoever awaits it is cancelled: what is decided is recorded.
-            answer, receipt = await asyncio.to_thread(lambda: self._recorded(decide()))
+            # Shielded: where whoever awaits it is cancelled, it is done and recorded nevertheless, also if all threads
+            # were busy and it had not begun.
+            work = asyncio.get_running_loop().run_in_executor(
+                None, copy_context().run, lambda: self._recorded(decide())
+            )
+            answer, receipt = await asyncio.shield(work)
         else:
             answer, receipt = self._recorded(decide())
         if receipt is not None:

@@ -172,7 +172,9 @@ def _member(body: dict[str, Any] | None, names: str | tuple[str, ...]) -> Any:
 def _value(source: AttributeSource, given: Any) -> Any:
     """What is given, as its type: plain, and such that it is read back as what it is."""
     value = given
-    if source.place != "body" and source.type is not None:
+    if source.counts:
+        value = len(given) if type(given) is _LIST else None
+    elif source.place != "body" and source.type is not None:
         value = _of_text(source.type, given)
     elif source.place == "body" and not _is_plain(given):
         raise _RefusedError(_MALFORMED)
