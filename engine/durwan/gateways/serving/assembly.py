@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from durwan.audit.log import AuditLog
 from durwan.credentials.authenticator import Authenticator
 from durwan.credentials.secret import Secret
 from durwan.errors import DurwanError
+from durwan.gateways.activity import Activity
 from durwan.gateways.answer import Answers
 from durwan.gateways.authzen.endpoints import authzen_ways
 from durwan.gateways.authzen.entities import Entities, read_entities
@@ -18,6 +20,7 @@ from durwan.gateways.authzen.search import Search
 from durwan.gateways.authzen.translation import Names, Translation
 from durwan.gateways.forward_auth import ForwardAuth, Forwarded, NginxAuth, Prefixed
 from durwan.gateways.gate import Gate, Parts
+from durwan.gateways.idempotency import Idempotency
 from durwan.gateways.opa import opa_ways
 from durwan.gateways.profiles import PROFILES
 from durwan.gateways.serving.application import Application, Callers, Document, Way
@@ -26,6 +29,7 @@ from durwan.gateways.serving.configuration import AuthzenSection, Configuration
 from durwan.gateways.serving.exchange import Reply, json_reply
 from durwan.gateways.serving.identification import FollowedKeys, Identification, identification
 from durwan.gateways.serving.reading import ConfigurationError, Loaded
+from durwan.gateways.serving.recording import open_log
 from durwan.gateways.serving.resolving import Resolver
 from durwan.gateways.serving.routes import FollowedRoutes, routes_path
 from durwan.gateways.serving.self_test import refuse_open_doors
@@ -176,7 +180,8 @@ class _Assembly:
         who = identification(self._loaded, self._resolver, store, revoked, self._clock)
         parts = self._parts(engine, routes, who, store)
         tried = refuse_open_doors(parts, who.accepted, configuration, routes.table.routes)
-        gate = Gate(parts)
+        # Only now, since a server that does not start should leave no trace of itself in the record.
+        gate = Gate(replace(parts, recorder=self._recorder()))
         readiness = Readiness()
         ways = self._ways(gate, engine, routes, keys)
         health = self._health(engine, readiness)
@@ -255,12 +260,23 @@ class _Assembly:
             router=routes,
             authenticator=None if who.accepted is None else Authenticator(who.accepted, self._clock),
             sessions=who.sessions,
+            activity=Activity(store) if configuration.activity else None,
+            idempotency=Idempotency(store) if configuration.idempotency else None,
             gateway=configuration.gateway.model_dump(exclude_none=True),
             answers=self._answers(),
             clock=self._clock,
             most_body=configuration.requests.most_body,
             waits=who.waits or not in_memory,
         )
+
+    def _recorder(self) -> AuditLog | None:
+        section = self._configuration.audit
+        if section is None or not self._records:
+            return None
+        log = open_log(section, self._resolver, self._clock)
+        # The last to be closed: whatever was answered is in it.
+        self._closing.append(log.close)
+        return log
 
     def _answers(self) -> Answers:
         section, credentials = self._configuration.answers, self._configuration.credentials

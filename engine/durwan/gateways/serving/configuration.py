@@ -194,16 +194,19 @@ class AnswersSection(Section):
 class AuditSection(Section):
     """The record of decisions. `strict` answers only what is recorded durably; otherwise a loss is an alarm.
 
-    Each worker writes a stream of its own below `directory`. `mask` and `hash` are attributes, `request.address` or
-    `client.*`; `hash` needs `key`. With `signing_key`, a PEM file, checkpoints are signed.
+    Each process writes a stream of its own below `directory`, as files or, with `kind: sqlite`, as one file. `mask` and
+    `hash` are attributes, `request.address` or `client.*`; `hash` needs `key`. With `signing_key`, a PEM file,
+    checkpoints are signed; they are exported to the directory `checkpoints`, from where they are to be copied away.
     """
 
     directory: File
+    kind: Literal["files", "sqlite"] = "files"
     strict: Flag = True
     mask: list[str] = Field(default_factory=list[str])
     hash: list[str] = Field(default_factory=list[str])
     key: SecretSource | None = None
     signing_key: File | None = None
+    checkpoints: File | None = None
     origin: str = "durwan"
 
 
