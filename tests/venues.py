@@ -14,7 +14,8 @@ import yaml
 
 from durwan.credentials.key_hygiene import roles_by_name
 from durwan.credentials.key_material import Given
-from durwan.credentials.key_ring import KeyRing, NewKey, Venue as KeyVenue
+from durwan.credentials.key_ring import KeyRing, NewKey
+from durwan.credentials.key_ring import Venue as KeyVenue
 from durwan.credentials.key_rules import KeyRules
 from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.schemes.loading import load_scheme

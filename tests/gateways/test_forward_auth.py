@@ -108,9 +108,7 @@ def test_a_request_is_signed_for_what_it_is(server: Running, venue: Venue) -> No
         [],
     ],
 )
-def test_what_the_proxy_does_not_say_once_and_plainly_is_refused(
-    server: Running, said: list[tuple[str, str]]
-) -> None:
+def test_what_the_proxy_does_not_say_once_and_plainly_is_refused(server: Running, said: list[tuple[str, str]]) -> None:
     """R46: nothing is guessed of a request that anybody could have meant otherwise."""
     assert server.send("GET", FORWARD, said).status == 400
     assert server.send("GET", NGINX, said).status == 403
@@ -188,6 +186,8 @@ def test_a_body_that_is_too_large_is_not_read(server: Running, venue: Venue) -> 
     """It is refused by its length alone, and where none is said, once the bound is reached."""
     lines = [*forwarded("POST", "/orders"), ("content-type", "application/json"), *venue.bearer.items()]
     head = "".join(f"{name}: {value}\r\n" for name, value in lines)
-    said = server.exchange(f"POST {FORWARD} HTTP/1.1\r\n{head}content-length: 99999999\r\nconnection: close\r\n\r\n".encode())
+    said = server.exchange(
+        f"POST {FORWARD} HTTP/1.1\r\n{head}content-length: 99999999\r\nconnection: close\r\n\r\n".encode()
+    )
     assert b" 400 " in said.split(b"\r\n")[0]
     assert b"request_too_large" in said

@@ -43,7 +43,7 @@ def kong(method: str, path: str, headers: dict[str, Any], query: object = None, 
     return {"input": {"request": {"http": http}, "client_ip": CLIENT}}
 
 
-FORMS = [apisix, kong]
+FORMS: list[Any] = [apisix, kong]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -56,25 +56,24 @@ def test_a_token_goes_on(server: Running, venue: Venue, form: Any) -> None:
     assert server.post(f"{PATH}/allow", form("GET", "/orders/7", venue.bearer)).json == {"result": True}
 
 
+REFUSED = [
+    ("GET", "/orders", 401, "credential_missing"),
+    ("GET", "/nowhere", 404, "route_unknown"),
+    ("GET", "/orders/../x", 400, "target_refused"),
+    ("GET", "/orders/%2e", 400, "target_refused"),
+    ("GET", "/orders/a b", 400, "target_refused"),
+    ("GET", "/orders/é", 400, "target_refused"),
+    ("GET", "/orders/;x", 400, "target_refused"),
+    ("GET", "/orders?x", 400, "target_refused"),
+    ("GET", "", 400, "target_refused"),
+]
+
+
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(
-    ("method", "path", "status", "code"),
-    [
-        ("GET", "/orders", 401, "credential_missing"),
-        ("GET", "/nowhere", 404, "route_unknown"),
-        ("GET", "/orders/../x", 400, "target_refused"),
-        ("GET", "/orders/%2e", 400, "target_refused"),
-        ("GET", "/orders/a b", 400, "target_refused"),
-        ("GET", "/orders/é", 400, "target_refused"),
-        ("GET", "/orders/;x", 400, "target_refused"),
-        ("GET", "/orders?x", 400, "target_refused"),
-        ("GET", "", 400, "target_refused"),
-    ],
-)
-def test_a_refusal_can_be_passed_on(
-    server: Running, form: Any, method: str, path: str, status: int, code: str
-) -> None:
+@pytest.mark.parametrize("asked", REFUSED)
+def test_a_refusal_can_be_passed_on(server: Running, form: Any, asked: tuple[str, str, int, str]) -> None:
     """Each plugin finds the status under the name that it reads, and the problem body as text or as an object."""
+    method, path, status, code = asked
     response = server.post(PATH, form(method, path, {}))
     result = response.json["result"]
     assert (response.status, result["allow"]) == (200, False)
@@ -99,27 +98,33 @@ def test_a_client_is_not_where_it_says(server: Running, venue: Venue) -> None:
     assert server.post(PATH, asked).json["result"]["message"]["code"] == "ip_not_allowed"
 
 
+GET = {"method": "GET", "path": "/status"}
+
+
 @pytest.mark.parametrize(
-    "form",
+    "given",
     [
-        {"input": {"request": {"method": "GET"}, "var": {"remote_addr": CLIENT}}},
-        {"input": {"request": {"method": "GET", "path": "/status"}}},
-        {"input": {"request": {"method": 7, "path": "/status"}, "var": {"remote_addr": CLIENT}}},
-        {"input": {"request": {"http": {"method": "GET", "path": "/status"}}, "client_ip": 7}},
-        {"input": {"request": {"http": {"method": "GET", "path": "/status", "headers": []}}, "client_ip": CLIENT}},
-        {"input": {"request": {"http": {"method": "GET", "path": "/status", "headers": {"a": 1}}}, "client_ip": CLIENT}},
-        {"input": {"request": {"http": {"method": "GET", "path": "/status", "headers": {"host": HOST}, "querystring": 1}},
-                   "client_ip": CLIENT}},
-        {"input": {"request": []}}, {"input": {}}, {"input": {"request": {"http": []}}},
+        {"request": {"method": "GET"}, "var": {"remote_addr": CLIENT}},
+        {"request": GET},
+        {"request": {**GET, "method": 7}, "var": {"remote_addr": CLIENT}},
+        {"request": {"http": GET}, "client_ip": 7},
+        {"request": {"http": {**GET, "headers": []}}, "client_ip": CLIENT},
+        {"request": {"http": {**GET, "headers": {"a": 1}}}, "client_ip": CLIENT},
+        {"request": {"http": {**GET, "headers": {"host": HOST}, "querystring": 1}}, "client_ip": CLIENT},
+        {"request": []},
+        {},
+        {"request": {"http": []}},
     ],
-)  # fmt: skip
-def test_half_a_request_is_refused(server: Running, form: dict[str, Any]) -> None:
+)
+def test_half_a_request_is_refused(server: Running, given: dict[str, Any]) -> None:
     """What a plugin leaves out is not guessed."""
-    response = server.post(PATH, form)
+    response = server.post(PATH, {"input": given})
     assert (response.status, response.json["result"]["allow"]) == (200, False)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"input":1}', b'{"input":[]}', b"[]", b'{"input":{},"input":{}}', b"nonsense"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"input":1}', b'{"input":[]}', b"[]", b'{"input":{},"input":{}}', b"nonsense"]
+)
 def test_what_is_no_question_has_no_result(server: Running, body: bytes) -> None:
     """Without a result, every plugin refuses."""
     response = server.send("POST", PATH, {"content-type": "application/json"}, body)
@@ -149,7 +154,8 @@ def test_a_plain_request_is_decided(server: Running) -> None:
     assert server.post(PATH, {"input": asked}).json["result"]["allow"] is True
     elsewhere = {**asked, "client": {"ip": "198.51.100.1"}}
     assert server.post(PATH, {"input": elsewhere}).json["result"]["message"]["code"] == "ip_not_allowed"
-    for action in (None, 7, [], {}, "orders.sell", base64.b64encode(b"x").decode()):
+    others: list[Any] = [None, 7, [], {}, "orders.sell", base64.b64encode(b"x").decode()]
+    for action in others:
         assert server.post(PATH, {"input": {**asked, "action": action}}).json["result"]["allow"] is False
 
 

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,10 @@ import pytest
 from tests.serving import Running, command, environment, serving, start_fails
 from tests.venues import CLIENT, Venue, forwarded
 
-SECRET = "a secret that only proxies know"
+SECRET = "a secret that only proxies know"  # noqa: S105 - of these tests alone
 
-# All that the server answers. What is added here is reviewed: nothing for looking into the process, nothing that changes
-# policies, keys or state (R62).
+# All that the server answers. What is added here is reviewed: nothing for looking into the process, nothing that
+# changes policies, keys or state (R62).
 TABLE = [
     "* /envoy/*",
     "* /forward-auth",
@@ -47,7 +46,9 @@ def venue(tmp_path: Path) -> Venue:
 
 def allowed(server: Running, venue: Venue, *, at: int = 0) -> bool:
     """Whether a request that may go on goes on."""
-    return server.send("GET", "/forward-auth", [*forwarded("GET", "/orders"), *venue.bearer.items()], at=at).status == 200
+    return (
+        server.send("GET", "/forward-auth", [*forwarded("GET", "/orders"), *venue.bearer.items()], at=at).status == 200
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------- the surface
@@ -94,14 +95,14 @@ def test_a_stranger_is_not_heard(venue: Venue) -> None:
     """R46: from an address that is no proxy's, nothing but health is answered."""
     venue.configure({"proxies": {"networks": ["10.0.0.0/8"]}})
     with serving(venue.configuration, venue.folder / "log") as server:
-        for method, path in (("GET", "/forward-auth"), ("GET", "/nginx"), ("GET", "/envoy/status"), ("POST", "/v1/data/durwan"),
-                             ("POST", "/access/v1/evaluation")):  # fmt: skip
+        asked = [("GET", path) for path in ("/forward-auth", "/nginx", "/envoy/status")]
+        for method, path in [*asked, ("POST", "/v1/data/durwan"), ("POST", "/access/v1/evaluation")]:
             assert server.send(method, path, forwarded("GET", "/status")).status == 403, path
         assert server.send("GET", "/health").status == 200
 
 
 def test_a_proxy_shows_its_secret(venue: Venue) -> None:
-    """R46: without it, with another one, or with two, nobody is heard; the client's own `Authorization` is no way in."""
+    """R46: without it, with another one, or with two, nobody is heard; a client's `Authorization` is no way in."""
     (venue.folder / "proxy.secret").touch(mode=0o600)
     (venue.folder / "proxy.secret").write_text(f"{SECRET}\n")
     venue.configure({"listen": ["0.0.0.0:0"], "proxies": {"secret": {"file": "proxy.secret"}}})
@@ -150,7 +151,9 @@ def test_a_socket_that_was_left_behind_is_replaced(venue: Venue) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_server_ends_when_it_is_told_to(venue: Venue, workers: int) -> None:
     """SIGTERM: not ready any more at once, what runs is finished, no more connections are taken, and it ends with 0."""
-    with serving(venue.configuration, venue.folder / "log", DURWAN_WORKERS=str(workers), DURWAN_STOP__DRAIN="500ms") as server:
+    with serving(
+        venue.configuration, venue.folder / "log", DURWAN_WORKERS=str(workers), DURWAN_STOP__DRAIN="500ms"
+    ) as server:
         assert allowed(server, venue)
         with server.connected() as halfway:
             lines = [*forwarded("POST", "/orders"), ("content-type", "application/json"), ("connection", "close")]
@@ -174,7 +177,7 @@ def test_a_server_ends_when_it_is_told_to(venue: Venue, workers: int) -> None:
 def test_a_server_reads_its_policies_again_when_it_is_told_to(venue: Venue, workers: int) -> None:
     """SIGHUP: policies and routes as they are now; what is broken changes nothing."""
     rules = venue.folder / "policies" / "api.policy"
-    with serving(venue.configuration, venue.folder / "log", DURWAN_WORKERS=str(workers)) as server:
+    with serving(venue.configuration, venue.folder / "log", variables={"DURWAN_WORKERS": str(workers)}) as server:
         first = server.send("GET", "/ready").json["revision"]
         rules.write_text("nonsense")
         server.signal(signal.SIGHUP)
@@ -196,8 +199,8 @@ def test_a_key_that_is_revoked_is_refused_within_a_second(venue: Venue) -> None:
         assert allowed(server, venue)
         path = venue.folder / "policies" / "keys" / "keys.yaml"
         subprocess.run(
-            [*command()[:-1], "keys", "revoke", "reader", "--keys", str(path), "--secrets", str(venue.folder / "keys.secrets"),
-             "--sealing-key-file", str(venue.folder / "sealing.key")],
+            [*command()[:-1], "keys", "revoke", "reader", "--keys", str(path),
+             "--secrets", str(venue.folder / "keys.secrets"), "--sealing-key-file", str(venue.folder / "sealing.key")],
             env=environment(), check=True, capture_output=True,
         )  # fmt: skip
         time.sleep(1.1)
@@ -206,7 +209,7 @@ def test_a_key_that_is_revoked_is_refused_within_a_second(venue: Venue) -> None:
 
 def test_a_worker_that_dies_is_started_anew(venue: Venue) -> None:
     """Requests are answered by the others meanwhile; SIGKILL leaves nothing open."""
-    with serving(venue.configuration, venue.folder / "log", DURWAN_WORKERS="2") as server:
+    with serving(venue.configuration, venue.folder / "log", variables={"DURWAN_WORKERS": "2"}) as server:
         children = _children(server.process.pid)
         assert len(children) == 2
         os.kill(children[0], signal.SIGKILL)
@@ -219,7 +222,7 @@ def test_a_worker_that_dies_is_started_anew(venue: Venue) -> None:
 
 def test_workers_end_with_their_parent(venue: Venue) -> None:
     """Nobody goes on answering whom nobody watches."""
-    with serving(venue.configuration, venue.folder / "log", DURWAN_WORKERS="2") as server:
+    with serving(venue.configuration, venue.folder / "log", variables={"DURWAN_WORKERS": "2"}) as server:
         children = _children(server.process.pid)
         server.signal(signal.SIGKILL)
         server.process.wait(5)
@@ -231,7 +234,7 @@ def test_workers_end_with_their_parent(venue: Venue) -> None:
 
 def test_workers_share_what_came_before(venue: Venue) -> None:
     """R27: of one signed request that is sent many times at once, two workers accept one."""
-    with serving(venue.configuration, venue.folder / "log", DURWAN_WORKERS="2") as server:
+    with serving(venue.configuration, venue.folder / "log", variables={"DURWAN_WORKERS": "2"}) as server:
         lines = [*forwarded("GET", "/orders/7"), *venue.signed("GET", "/orders/7")]
         found: list[int] = []
         threads = [
@@ -254,15 +257,17 @@ def test_a_server_that_would_allow_what_must_be_denied_does_not_start(venue: Ven
     for workers in ("1", "2"):
         code, said = start_fails(venue.configuration, DURWAN_WORKERS=workers)
         assert (code, "the status is secret" in said) == (1, True)
-    done = subprocess.run([*command(venue.configuration), "--check"], env=environment(), capture_output=True, check=False)
+    done = subprocess.run(
+        [*command(venue.configuration), "--check"], env=environment(), capture_output=True, check=False
+    )
     assert done.returncode == 1
 
 
 def test_what_must_be_denied_is_tried_and_counts_nobody(venue: Venue) -> None:
     """Probes with a real credential go the whole way, and use up no limit and no attempt."""
-    body = {"name": "a huge order", "method": "POST", "target": "/orders", "address": CLIENT,
-            "headers": {"content-type": "application/json", **venue.bearer}, "body": '{"notional":"200000"}'}  # fmt: skip
-    venue.configure({"must_deny": [body]})
+    headers = {"content-type": "application/json", **venue.bearer}
+    probe = {"name": "a huge order", "method": "POST", "target": "/orders", "address": CLIENT, "headers": headers}
+    venue.configure({"must_deny": [{**probe, "body": '{"notional":"200000"}'}]})
     with serving(venue.configuration, venue.folder / "log") as server:
         assert allowed(server, venue)
 
@@ -273,7 +278,7 @@ def test_a_policy_that_fails_its_tests_does_not_start(venue: Venue) -> None:
     (policies / "policy.yaml").write_text("name: venue\nroutes: routes.yaml\nmust_pass: [nobody reads]\n")
     (policies / "tests").mkdir()
     (policies / "tests" / "a.yaml").write_text(
-        "now: 2026-03-02T09:00:00Z\ncases:\n  - name: nobody reads\n    request: { action: status.read }\n    expect: deny\n"
+        "now: 2026-03-02T09:00:00Z\ncases: [{ name: nobody reads, request: { action: status.read }, expect: deny }]\n"
     )
     code, said = start_fails(venue.configuration)
     assert (code, "nobody reads" in said) == (1, True)
@@ -342,11 +347,12 @@ def test_the_example_works_as_it_says(tmp_path: Path) -> None:
     assert all((where / name).stat().st_mode & 0o077 == 0 for name in ("keys.secrets", "sealing.key"))
     assert token not in "".join(path.read_text() for path in where.rglob("*") if path.is_file())
     checked = subprocess.run(
-        [*command()[:-1].__class__(command()[:2]), "durwan.cli.policy_check", str(where / "policies"), "--fail-level", "warning"],
+        [*command()[:2], "durwan.cli.policy_check", str(where / "policies"), "--fail-level", "warning"],
         env=environment(DURWAN_CACHE=str(tmp_path / "cache")), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stdout
-    with serving(where / "durwan.yaml", tmp_path / "log", DURWAN_LISTEN="127.0.0.1:0") as server:
+    with serving(where / "durwan.yaml", tmp_path / "log", variables={"DURWAN_LISTEN": "127.0.0.1:0"}) as server:
+
         def ask(method: str, target: str, bearer: str | None = token) -> tuple[int, str]:
             own = [] if bearer is None else [("authorization", f"Bearer {bearer}")]
             response = server.send("GET", "/forward-auth", [*forwarded(method, target, host="localhost"), *own])
@@ -382,7 +388,6 @@ def _lives(pid: int) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _only_where_processes_can_be_seen() -> Iterator[None]:
+def _only_where_processes_can_be_seen() -> None:
     if not Path("/proc/self/task").exists():
         pytest.skip("processes are looked at through /proc")
-    yield

@@ -125,8 +125,12 @@ class Service:
 
 
 def assemble(
-    loaded: Loaded, environment: Mapping[str, str] | None = None, *, clock: Clock = wall_clock, worker: int = 1,
-    records: bool = True
+    loaded: Loaded,
+    environment: Mapping[str, str] | None = None,
+    *,
+    clock: Clock = wall_clock,
+    worker: int = 1,
+    records: bool = True,
 ) -> Service:
     """What answers by a configuration, in the worker of that number; without a record where none is to be kept.
 
@@ -137,13 +141,17 @@ def assemble(
     mistakes = check(loaded)
     if mistakes:
         raise ConfigurationError(mistakes)
-    return _Assembly(loaded, os.environ if environment is None else environment, clock, worker, records=records).service()
+    return _Assembly(
+        loaded, os.environ if environment is None else environment, clock, worker, records=records
+    ).service()
 
 
 class _Assembly:
     """The making of a service; what was made is closed again where the rest cannot be."""
 
-    def __init__(self, loaded: Loaded, environment: Mapping[str, str], clock: Clock, worker: int, *, records: bool) -> None:
+    def __init__(
+        self, loaded: Loaded, environment: Mapping[str, str], clock: Clock, worker: int, *, records: bool
+    ) -> None:
         self._loaded = loaded
         self._configuration: Configuration = loaded.configuration
         self._resolver = Resolver(loaded, environment)
@@ -221,10 +229,12 @@ class _Assembly:
         keys = None
         if configuration.keys.file is not None:
             # What may stand in a key file, the policies say; so they are read once before.
-            with Engine.load(path, **{**loading, "on_reload": _nobody}) as first:
+            once: Loading = {**loading, "on_reload": _nobody}
+            with Engine.load(path, **once) as first:
                 keys = FollowedKeys(self._resolver.path(configuration.keys.file), first.compiled.program.schema)
             loading["keys"] = keys.table
-        engine = Engine.load(path, **loading, watch=policies.watch)
+        loading["watch"] = policies.watch
+        engine = Engine.load(path, **loading)
         self._closing.insert(0, engine.close)
         if configuration.workers > 1 and not configuration.state.shared and engine.compiled.program.limits:
             raise CountedAloneError(configuration.workers)
@@ -297,9 +307,7 @@ class _Assembly:
 
     # -------------------------------------------------------------------------------------------------------- ways
 
-    def _ways(
-        self, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None
-    ) -> dict[str, Way]:
+    def _ways(self, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None) -> dict[str, Way]:
         configuration = self._configuration
         ways: dict[str, Way] = {}
         if configuration.forward_auth:

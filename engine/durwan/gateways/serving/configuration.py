@@ -66,16 +66,16 @@ class GatewaySection(Section):
 class ProxiesSection(Section):
     """The proxies that call, and are believed whom they ask for.
 
-    `networks` is where they are; over a socket in the file system, whoever can open it is one. `forwarded` is the header
-    in which they say from where a request came; `hops` are further proxies that stand before them, whose own addresses
-    in that header are passed over. On anything but loopback they have to show `secret` in `secret_header`.
+    `networks` is where they are; over a socket in the file system, whoever can open it is one. `forwarded` is the
+    header in which they say from where a request came; `hops` are further proxies that stand before them, whose own
+    addresses in that header are passed over. On anything but loopback they have to show `secret` in `secret_header`.
     """
 
     networks: list[Network] = Field(default_factory=lambda: ["127.0.0.0/8", "::1"])
     hops: list[Network] = Field(default_factory=list[Network])
     forwarded: Header = "x-forwarded-for"
     secret: SecretSource | None = None
-    secret_header: Header = "durwan-proxy-secret"
+    secret_header: Header = "durwan-proxy-secret"  # noqa: S105 - the name of a header
 
 
 class RequestsSection(Section):
@@ -135,8 +135,8 @@ class AttemptsSection(Section):
 class CredentialsSection(Section):
     """Which credentials are accepted; what is left out is not.
 
-    `signatures` is a scheme by its name, `durwan` or one of an exchange, or a file with a profile of one's own. `bearer`
-    takes keys whose whole credential is a token.
+    `signatures` is a scheme by its name, `durwan` or one of an exchange, or a file with a profile of one's own.
+    `bearer` takes keys whose whole credential is a token.
     """
 
     signatures: str | None = None

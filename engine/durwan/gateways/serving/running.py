@@ -102,7 +102,9 @@ class Server:
 
     def _opened(self, stack: ExitStack, listener: Listener) -> socket.socket:
         """A socket that is closed at the end; one in the file system is gone then."""
-        placed = listener.model_copy(update={"path": str(self.loaded.file(listener.path))}) if listener.path else listener
+        placed = (
+            listener.model_copy(update={"path": str(self.loaded.file(listener.path))}) if listener.path else listener
+        )
         opened = open_socket(placed)
         if placed.path:
             stack.callback(Path(placed.path).unlink, missing_ok=True)
