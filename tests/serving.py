@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +70,9 @@ class Running:
         if body is not None:
             lines.append(("content-length", str(len(body))))
         head = "".join(f"{name}: {value}\r\n" for name, value in [*lines, ("connection", "close")])
-        return read_response(self.exchange(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + (body or b""), at=at))
+        return read_response(
+            self.exchange(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + (body or b""), at=at)
+        )
 
     def post(self, target: str, document: object, headers: Mapping[str, str] | None = None) -> Response:
         """A JSON document."""
@@ -131,7 +134,12 @@ def environment(**variables: str) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    configuration: Path, log: Path, *, authority: Path | None = None, within: float = 30, **variables: str
+    configuration: Path,
+    log: Path,
+    *,
+    authority: Path | None = None,
+    within: float = 30,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Running]:
     """A server that answers by a configuration, until the block ends."""
     with log.open("wb") as output:
@@ -157,7 +165,7 @@ def start_fails(configuration: Path, **variables: str) -> tuple[int, str]:
     """The exit code of a server that must not start, and what it says."""
     done = subprocess.run(
         command(configuration), cwd=configuration.parent, env=environment(**variables), capture_output=True,
-        text=True, timeout=30,
+        text=True, timeout=30, check=False,
     )  # fmt: skip
     return done.returncode, done.stderr
 

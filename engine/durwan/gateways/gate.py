@@ -27,7 +27,8 @@ from durwan.gateways.answer import About, Answer, Answers
 from durwan.gateways.decided import Begun, Decided, Message, record_of, vouched
 from durwan.gateways.reads import Readings
 from durwan.model.decision import Decision
-from durwan.routing.router import Routed, Router
+from durwan.routing.router import Routed
+from durwan.routing.rules import RequestRules
 from durwan.runtime.bound import BoundEngine
 from durwan.runtime.engine import Engine, wall_clock
 from durwan.state.errors import StateUnavailableError
@@ -64,6 +65,19 @@ class Metrics(Protocol):
         ...
 
 
+class RequestReader(Protocol):
+    """Reads requests and finds their routes: a `Router`, or what has one that changes."""
+
+    @property
+    def rules(self) -> RequestRules:
+        """Which requests are taken up."""
+        ...
+
+    def read(self, raw: RawRequest) -> Routed | Refusal:
+        """The route of a request; never raises."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What a gate is made of.
@@ -87,7 +101,7 @@ class Parts:
     """
 
     engine: Engine
-    router: Router
+    router: RequestReader
     authenticator: Authenticator | None = None
     sessions: Sessions | None = None
     gateway: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
@@ -296,7 +310,7 @@ class Gate:
     def _settle(self, decided: Decided) -> None:
         """Tells those that remember what became of requests."""
         parts, identity = self._parts, decided.identity
-        if parts.activity is not None and decided.address:
+        if parts.activity is not None and decided.address and self._reads().reads_activity:
             allowed = isinstance(decided.why, Decision) and decided.why.allowed
             key = None if identity is None else identity.key
             parts.activity.settle(key, decided.address, allowed=allowed, now=decided.now)

@@ -108,8 +108,8 @@ def request_of(given: Mapping[str, Any], now: int) -> tuple[RawRequest, bool] | 
     asked = given.get("request")
     if type(asked) is not _OBJECT:
         return _MALFORMED
-    inner: Any = asked.get("http")
-    if type(inner) is _OBJECT:
+    inner = asked.get("http")
+    if isinstance(inner, dict):
         return _rebuilt(inner, given.get("client_ip"), inner.get("querystring"), now)
     variables = given.get("var")
     peer = variables.get("remote_addr") if type(variables) is _OBJECT else None

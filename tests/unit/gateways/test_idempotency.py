@@ -23,7 +23,7 @@ __all__ = ["make_store", "servers", "store"]
 HEADER = "idempotency-key"
 
 
-def request(key: bytes | None = b"abc-1", **changed: object) -> RawRequest:
+def request(key: bytes | None = b"abc-1", /, **changed: object) -> RawRequest:
     headers = ((b"host", b"api.example"), *(() if key is None else ((b"Idempotency-Key", key),)))
     raw = RawRequest(
         method="POST", target=b"/withdrawals?x=1", headers=headers, body=b'{"amount":1}', peer="192.0.2.1", received=NOW

@@ -112,9 +112,7 @@ class Application:
     def table(self) -> list[str]:
         """All that is answered, as `POST /access/v1/evaluation`, sorted."""
         every = [*self._ways.items(), *((path + b"/*", way) for path, way in self._prefixes.items())]
-        return sorted(
-            f"{'|'.join(sorted(way.endpoint.methods or ())) or '*'} {path.decode()}" for path, way in every
-        )
+        return sorted(f"{'|'.join(sorted(way.endpoint.methods or ())) or '*'} {path.decode()}" for path, way in every)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's exchange; ASGI. Nothing but HTTP is spoken."""
@@ -126,7 +124,7 @@ class Application:
             return
         except Exception as error:  # noqa: BLE001 - a defect of ours: nobody passes by it
             # Nothing of its text: it may quote the request.
-            logging.getLogger("durwan").error("an endpoint failed: %s", type(error).__name__)
+            _log().log(logging.ERROR, "an endpoint failed: %s", type(error).__name__)
             reply = _FAULT
         await send_reply(reply, send)
 
@@ -164,6 +162,10 @@ class Document:
         del receive
         reply = self.make()
         return Reply(reply.status, reply.headers) if scope["method"] == "HEAD" else reply
+
+
+def _log() -> logging.Logger:
+    return logging.getLogger("durwan")
 
 
 __all__ = ["Application", "Callers", "Document", "Way"]

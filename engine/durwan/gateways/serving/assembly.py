@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from durwan.audit.log import AuditLog
 from durwan.credentials.authenticator import Authenticator
 from durwan.credentials.secret import Secret
 from durwan.errors import DurwanError
+from durwan.gateways.activity import Activity
 from durwan.gateways.answer import Answers
 from durwan.gateways.authzen.endpoints import authzen_ways
 from durwan.gateways.authzen.entities import Entities, read_entities
@@ -20,6 +22,7 @@ from durwan.gateways.envoy import Certificates, EnvoyListener
 from durwan.gateways.envoy_protocol import envoy_protocol
 from durwan.gateways.forward_auth import ForwardAuth, Forwarded, NginxAuth, Prefixed
 from durwan.gateways.gate import Gate, Parts
+from durwan.gateways.idempotency import Idempotency
 from durwan.gateways.opa import opa_ways
 from durwan.gateways.profiles import PROFILES
 from durwan.gateways.serving.application import Application, Callers, Document, Way
@@ -28,6 +31,7 @@ from durwan.gateways.serving.configuration import AuthzenSection, Configuration
 from durwan.gateways.serving.exchange import Reply, json_reply
 from durwan.gateways.serving.identification import FollowedKeys, Identification, identification
 from durwan.gateways.serving.reading import ConfigurationError, Loaded
+from durwan.gateways.serving.recording import open_log
 from durwan.gateways.serving.resolving import Resolver
 from durwan.gateways.serving.routes import FollowedRoutes, routes_path
 from durwan.gateways.serving.self_test import refuse_open_doors
@@ -131,8 +135,12 @@ class Service:
 
 
 def assemble(
-    loaded: Loaded, environment: Mapping[str, str] | None = None, *, clock: Clock = wall_clock, worker: int = 1,
-    records: bool = True
+    loaded: Loaded,
+    environment: Mapping[str, str] | None = None,
+    *,
+    clock: Clock = wall_clock,
+    worker: int = 1,
+    records: bool = True,
 ) -> Service:
     """What answers by a configuration, in the worker of that number; without a record where none is to be kept.
 
@@ -143,13 +151,17 @@ def assemble(
     mistakes = check(loaded)
     if mistakes:
         raise ConfigurationError(mistakes)
-    return _Assembly(loaded, os.environ if environment is None else environment, clock, worker, records=records).service()
+    return _Assembly(
+        loaded, os.environ if environment is None else environment, clock, worker, records=records
+    ).service()
 
 
 class _Assembly:
     """The making of a service; what was made is closed again where the rest cannot be."""
 
-    def __init__(self, loaded: Loaded, environment: Mapping[str, str], clock: Clock, worker: int, *, records: bool) -> None:
+    def __init__(
+        self, loaded: Loaded, environment: Mapping[str, str], clock: Clock, worker: int, *, records: bool
+    ) -> None:
         self._loaded = loaded
         self._configuration: Configuration = loaded.configuration
         self._resolver = Resolver(loaded, environment)
@@ -186,7 +198,8 @@ class _Assembly:
         who = identification(self._loaded, self._resolver, store, revoked, self._clock)
         parts = self._parts(engine, routes, who, store)
         tried = refuse_open_doors(parts, who.accepted, configuration, routes.table.routes)
-        gate = Gate(parts)
+        # Only now, since a server that does not start should leave no trace of itself in the record.
+        gate = Gate(replace(parts, recorder=self._recorder()))
         readiness = Readiness()
         ways = self._ways(gate, engine, routes, keys)
         health = self._health(engine, readiness)
@@ -227,10 +240,12 @@ class _Assembly:
         keys = None
         if configuration.keys.file is not None:
             # What may stand in a key file, the policies say; so they are read once before.
-            with Engine.load(path, **{**loading, "on_reload": _nobody}) as first:
+            once: Loading = {**loading, "on_reload": _nobody}
+            with Engine.load(path, **once) as first:
                 keys = FollowedKeys(self._resolver.path(configuration.keys.file), first.compiled.program.schema)
             loading["keys"] = keys.table
-        engine = Engine.load(path, **loading, watch=policies.watch)
+        loading["watch"] = policies.watch
+        engine = Engine.load(path, **loading)
         self._closing.insert(0, engine.close)
         if configuration.workers > 1 and not configuration.state.shared and engine.compiled.program.limits:
             raise CountedAloneError(configuration.workers)
@@ -266,12 +281,23 @@ class _Assembly:
             router=routes,
             authenticator=None if who.accepted is None else Authenticator(who.accepted, self._clock),
             sessions=who.sessions,
+            activity=Activity(store) if configuration.activity else None,
+            idempotency=Idempotency(store) if configuration.idempotency else None,
             gateway=configuration.gateway.model_dump(exclude_none=True),
             answers=self._answers(),
             clock=self._clock,
             most_body=configuration.requests.most_body,
             waits=who.waits or not in_memory,
         )
+
+    def _recorder(self) -> AuditLog | None:
+        section = self._configuration.audit
+        if section is None or not self._records:
+            return None
+        log = open_log(section, self._resolver, self._clock)
+        # The last to be closed: whatever was answered is in it.
+        self._closing.append(log.close)
+        return log
 
     def _answers(self) -> Answers:
         section, credentials = self._configuration.answers, self._configuration.credentials
@@ -315,9 +341,7 @@ class _Assembly:
 
     # -------------------------------------------------------------------------------------------------------- ways
 
-    def _ways(
-        self, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None
-    ) -> dict[str, Way]:
+    def _ways(self, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None) -> dict[str, Way]:
         configuration = self._configuration
         ways: dict[str, Way] = {}
         if configuration.forward_auth:

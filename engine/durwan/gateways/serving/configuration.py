@@ -66,19 +66,29 @@ class GatewaySection(Section):
 class ProxiesSection(Section):
     """The proxies that call, and are believed whom they ask for.
 
+<<<<<<< HEAD
     `networks` is where they are; over a socket in the file system, whoever can open it is one. `forwarded` is the header
     in which they say from where a request came; `hops` are further proxies that stand before them, whose own addresses
     in that header are passed over. On anything but loopback they have to show `secret` in `secret_header`. `sends_bodies`
     says that they send the body of each request that has one (`forwardBody` of Traefik): what is decided about by its body
     is refused otherwise.
+=======
+    `networks` is where they are; over a socket in the file system, whoever can open it is one. `forwarded` is the
+    header in which they say from where a request came; `hops` are further proxies that stand before them, whose own
+    addresses in that header are passed over. On anything but loopback they have to show `secret` in `secret_header`.
+>>>>>>> i6d
     """
 
     networks: list[Network] = Field(default_factory=lambda: ["127.0.0.0/8", "::1"])
     hops: list[Network] = Field(default_factory=list[Network])
     forwarded: Header = "x-forwarded-for"
     secret: SecretSource | None = None
+<<<<<<< HEAD
     secret_header: Header = "durwan-proxy-secret"
     sends_bodies: Flag = False
+=======
+    secret_header: Header = "durwan-proxy-secret"  # noqa: S105 - the name of a header
+>>>>>>> i6d
 
 
 class RequestsSection(Section):
@@ -138,8 +148,8 @@ class AttemptsSection(Section):
 class CredentialsSection(Section):
     """Which credentials are accepted; what is left out is not.
 
-    `signatures` is a scheme by its name, `durwan` or one of an exchange, or a file with a profile of one's own. `bearer`
-    takes keys whose whole credential is a token.
+    `signatures` is a scheme by its name, `durwan` or one of an exchange, or a file with a profile of one's own.
+    `bearer` takes keys whose whole credential is a token.
     """
 
     signatures: str | None = None
@@ -197,16 +207,19 @@ class AnswersSection(Section):
 class AuditSection(Section):
     """The record of decisions. `strict` answers only what is recorded durably; otherwise a loss is an alarm.
 
-    Each worker writes a stream of its own below `directory`. `mask` and `hash` are attributes, `request.address` or
-    `client.*`; `hash` needs `key`. With `signing_key`, a PEM file, checkpoints are signed.
+    Each process writes a stream of its own below `directory`, as files or, with `kind: sqlite`, as one file. `mask` and
+    `hash` are attributes, `request.address` or `client.*`; `hash` needs `key`. With `signing_key`, a PEM file,
+    checkpoints are signed; they are exported to the directory `checkpoints`, from where they are to be copied away.
     """
 
     directory: File
+    kind: Literal["files", "sqlite"] = "files"
     strict: Flag = True
     mask: list[str] = Field(default_factory=list[str])
     hash: list[str] = Field(default_factory=list[str])
     key: SecretSource | None = None
     signing_key: File | None = None
+    checkpoints: File | None = None
     origin: str = "durwan"
 
 

@@ -192,9 +192,7 @@ def _issuer_keys(section: TokensSection, resolver: Resolver) -> Any:
     return read_key_set(content, frozenset(section.algorithms))
 
 
-def _sessions(
-    configuration: Configuration, resolver: Resolver, store: StateStore, clock: Clock
-) -> Sessions | None:
+def _sessions(configuration: Configuration, resolver: Resolver, store: StateStore, clock: Clock) -> Sessions | None:
     section = configuration.credentials.sessions
     if section is None:
         return None

@@ -215,7 +215,9 @@ def _validated(
         details = error.errors(include_url=False)
     places = Places(_blotted(document, data, details), {place: span for place, (span, _) in variables.items()})
     suggestions = Suggestions()
-    found = {(item.span.start, item.message): item for each in details for item in [_said(each, data, places, suggestions)]}
+    found = {
+        (item.span.start, item.message): item for each in details for item in [_said(each, data, places, suggestions)]
+    }
     return None, sorted(found.values(), key=lambda item: item.order)
 
 
@@ -251,31 +253,31 @@ def _place(detail: ErrorDetails, data: Any) -> Place:
     return tuple(found)
 
 
+# What a setting has to be, by what pydantic says of it.
+_EXPECTED: Final = {
+    "string_type": "text",
+    "string_too_short": "text that is not empty",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "bool_type": "`true` or `false`",
+    "list_type": "a list",
+    "too_short": "a list of at least one",
+    "model_type": "a mapping of settings",
+    "dict_type": "a mapping of settings",
+}
+
+
 def _expected(detail: ErrorDetails) -> str:
-    context = detail.get("ctx", {})
-    match detail["type"]:
+    context, kind = detail.get("ctx", {}), detail["type"]
+    match kind:
         case "value_error":
             return str(context["error"])
         case "literal_error":
             return str(context["expected"]).replace("'", "`")
         case "string_pattern_mismatch":
             return f"text that matches `{context['pattern']}`"
-        case "string_type":
-            return "text"
-        case "int_type" | "int_parsing":
-            return "a whole number"
-        case "bool_type":
-            return "`true` or `false`"
-        case "list_type":
-            return "a list"
-        case "model_type" | "dict_type":
-            return "a mapping of settings"
-        case "too_short":
-            return "a list of at least one"
-        case "string_too_short":
-            return "text that is not empty"
         case _:
-            return detail["msg"].removeprefix("Input should be ")
+            return _EXPECTED.get(kind) or detail["msg"].removeprefix("Input should be ")
 
 
 def _section_at(place: Place) -> type[Section] | None:
@@ -312,12 +314,10 @@ def _has(data: Any, place: Place) -> bool:
 
 def _at(data: Any, place: Place) -> Any:
     for step in place:
-        if isinstance(data, dict) and step in data:
-            data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and 0 <= step < len(data):
-            data = data[step]
-        else:
+        in_mapping = isinstance(data, dict) and step in data
+        if not in_mapping and not (isinstance(data, list) and isinstance(step, int) and 0 <= step < len(data)):
             return _NOWHERE
+        data = data[step]
     return data
 
 

@@ -14,6 +14,7 @@ from durwan.diagnostics.terminal import visible
 from durwan.errors import DurwanError, PolicyError
 from durwan.gateways.serving.assembly import assemble
 from durwan.gateways.serving.checks import check
+from durwan.gateways.serving.kinds import Listener
 from durwan.gateways.serving.reading import ConfigurationError, Loaded
 from durwan.gateways.serving.self_test import OpenDoorError
 from durwan.gateways.serving.server import Process, name_of, open_socket
@@ -53,8 +54,8 @@ class Server:
         if mistakes:
             raise ConfigurationError(mistakes)
         with ExitStack() as opened:
-            sockets = [self._opened(opened, open_socket(each)) for each in configuration.listen]
-            admin = None if configuration.admin is None else self._opened(opened, open_socket(configuration.admin))
+            sockets = [self._opened(opened, each) for each in configuration.listen]
+            admin = None if configuration.admin is None else self._opened(opened, configuration.admin)
             names = [name_of(each) for each in (*sockets, *([] if admin is None else [admin]))]
             if configuration.workers == 1:
                 return self._work(sockets, admin, 1, lambda: self._say(names))
@@ -79,12 +80,11 @@ class Server:
     ) -> int:
         """The work of a worker. Where it cannot start, none of them can: the first one says why, for all."""
         try:
-            service = assemble(self.loaded, self.environment, worker=number)
+            Process(assemble(self.loaded, self.environment, worker=number), sockets, admin, ready).run()
         except DurwanError as error:
             if number == 1:
                 self._tell(error)
             return code_of(error)
-        Process(service, sockets, admin, ready).run()
         return 0
 
     def _tell(self, error: DurwanError) -> None:
@@ -101,15 +101,15 @@ class Server:
         self.told.write(f"durwan: answering at {', '.join(shown)}{many}\n")
         self.told.flush()
 
-    @staticmethod
-    def _opened(stack: ExitStack, opened: socket.socket) -> socket.socket:
-        def close() -> None:
-            path = opened.getsockname() if opened.fileno() >= 0 and opened.family == socket.AF_UNIX else None
-            opened.close()
-            if path:
-                Path(path).unlink(missing_ok=True)
-
-        stack.callback(close)
+    def _opened(self, stack: ExitStack, listener: Listener) -> socket.socket:
+        """A socket that is closed at the end; one in the file system is gone then."""
+        placed = (
+            listener.model_copy(update={"path": str(self.loaded.file(listener.path))}) if listener.path else listener
+        )
+        opened = open_socket(placed)
+        if placed.path:
+            stack.callback(Path(placed.path).unlink, missing_ok=True)
+        stack.callback(opened.close)
         return opened
 
 

@@ -1,9 +1,9 @@
 """One process that answers: uvicorn around the application, with the ends that it has.
 
 uvicorn is told nothing that it would do by itself to a request: it rewrites no address by what headers say, adds no
-header of its own, speaks no WebSocket, and writes no log of accesses. Signals are ours: on SIGTERM it is first not ready
-any more, so that whoever balances load goes elsewhere, and only then takes no more connections; what runs is finished,
-and the record closed. SIGHUP reads policies, routes and keys again.
+header of its own, speaks no WebSocket, and writes no log of accesses. Signals are ours: on SIGTERM it is first not
+ready any more, so that whoever balances load goes elsewhere, and only then takes no more connections; what runs is
+finished, and the record closed. SIGHUP reads policies, routes and keys again.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ class Process:
         envoy = await self._answer_envoy()
         self._listen_to_signals(servers)
         running = [asyncio.create_task(each.serve(where)) for each, where in zip(servers, sockets, strict=True)]
-        while not all(each.started for each in servers) and not any(each.done() for each in running):
-            await asyncio.sleep(0.005)
+        while not all(each.started for each in servers) and not any(each.done() for each in running):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)  # uvicorn has no event for it
         self._service.readiness.is_open = not self._stopping
         self._ready()
         self._spawn(self._look())
@@ -184,7 +184,7 @@ class Process:
                 await asyncio.to_thread(self._service.look)
             except DurwanError as error:
                 message = "; ".join(str(error).splitlines())
-                logging.getLogger("durwan").error("the keys cannot be read again: %s", message)
+                logging.getLogger("durwan").log(logging.ERROR, "the keys cannot be read again: %s", message)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

@@ -1,10 +1,10 @@
 """Several processes that answer at the same sockets, and the one that starts, watches and stops them.
 
-The parent binds the sockets, forks, and does nothing else: it has no threads, no policy and no secrets. Each worker loads
-an engine of its own, and takes connections from the same listening sockets. With sockets of their own (SO_REUSEPORT)
-connections would be spread more evenly, but those handed to a worker that hangs or is stopped would wait for it, or be
-lost; so whoever is free takes the next one. uvicorn's own supervisor would do, but starts workers anew on SIGHUP instead
-of having them reload, and answers before all of them have passed their tests.
+The parent binds the sockets, forks, and does nothing else: it has no threads, no policy and no secrets. Each worker
+loads an engine of its own, and takes connections from the same listening sockets. With sockets of their own
+(SO_REUSEPORT) connections would be spread more evenly, but those handed to a worker that hangs or is stopped would wait
+for it, or be lost; so whoever is free takes the next one. uvicorn's own supervisor would do, but starts workers anew on
+SIGHUP instead of having them reload, and answers before all of them have passed their tests.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Supervisor:
             _end_with(stays)
             code = self.work(number, lambda: os.write(tells, _READY))
         except BaseException as error:  # noqa: BLE001 - nothing of the parent's may run in its child
-            logging.getLogger("durwan").error("worker %d failed: %s", number, type(error).__name__)
+            logging.getLogger("durwan").log(logging.ERROR, "worker %d failed: %s", number, type(error).__name__)
         finally:
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
