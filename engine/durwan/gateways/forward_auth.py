@@ -7,8 +7,9 @@ over HTTP: method, host and headers are those of the request itself, and its tar
 
 What the proxy says is believed, since the server lets nobody else come so far; what the client says is not.
 
-A body comes along if the proxy sends it. Where none comes, there may be one nevertheless that goes on to the application
-unseen, and a request whose body has to be looked at is refused, unless the operator says that bodies are sent.
+A body comes along if the proxy sends it. Where none comes, there may be one nevertheless that goes on to the
+application unseen, and a request whose body has to be looked at is refused, unless the operator says that bodies are
+sent.
 """
 
 from __future__ import annotations

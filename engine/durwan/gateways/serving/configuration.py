@@ -66,29 +66,19 @@ class GatewaySection(Section):
 class ProxiesSection(Section):
     """The proxies that call, and are believed whom they ask for.
 
-<<<<<<< HEAD
-    `networks` is where they are; over a socket in the file system, whoever can open it is one. `forwarded` is the header
-    in which they say from where a request came; `hops` are further proxies that stand before them, whose own addresses
-    in that header are passed over. On anything but loopback they have to show `secret` in `secret_header`. `sends_bodies`
-    says that they send the body of each request that has one (`forwardBody` of Traefik): what is decided about by its body
-    is refused otherwise.
-=======
     `networks` is where they are; over a socket in the file system, whoever can open it is one. `forwarded` is the
     header in which they say from where a request came; `hops` are further proxies that stand before them, whose own
     addresses in that header are passed over. On anything but loopback they have to show `secret` in `secret_header`.
->>>>>>> i6d
+    `sends_bodies` says that they send the body of each request that has one (`forwardBody` of Traefik): what is decided
+    about by its body is refused otherwise.
     """
 
     networks: list[Network] = Field(default_factory=lambda: ["127.0.0.0/8", "::1"])
     hops: list[Network] = Field(default_factory=list[Network])
     forwarded: Header = "x-forwarded-for"
     secret: SecretSource | None = None
-<<<<<<< HEAD
-    secret_header: Header = "durwan-proxy-secret"
-    sends_bodies: Flag = False
-=======
     secret_header: Header = "durwan-proxy-secret"  # noqa: S105 - the name of a header
->>>>>>> i6d
+    sends_bodies: Flag = False
 
 
 class RequestsSection(Section):
