@@ -250,13 +250,16 @@ def test_an_empty_message_is_denied(venue: TestVenue) -> None:
     assert told(response)[0] == 400
 
 
-def test_a_defect_is_a_denial(venue: TestVenue) -> None:
-    """Whatever is raised while a request is answered, the answer is no."""
+def test_a_defect_is_a_denial(venue: TestVenue, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever is raised while a request is answered, the answer is no, and the log says what it was and no more."""
 
     def broken() -> int:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("a secret")
 
     assert [told(each) for each in asked(venue.gate(), check(path="/status"), clock=broken)] == [(503, "not_ready")]
+    assert [each.getMessage() for each in caplog.records] == [
+        "Envoy's question could not be answered: ZeroDivisionError"
+    ]
 
 
 def test_an_answer_that_comes_too_late_is_a_denial(venue: TestVenue) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +26,7 @@ from durwan.gateways.gate import Gate
 from durwan.model.address import parse_address
 from durwan.runtime.engine import wall_clock
 
+_LOG: Final = logging.getLogger("durwan")
 # A message holds, besides the body, what Envoy tells of the head: 60 KiB of headers at most, and of certificates.
 _HEAD: Final = 256 << 10
 _UNAVAILABLE: Final = (
@@ -193,7 +195,8 @@ class _Checks:
                 return denied(503, _PROBLEM, _UNAVAILABLE)
             async with asyncio.timeout(self._remaining(context)):
                 return await self._answered(request)
-        except Exception:  # noqa: BLE001 - a defect of ours, or no time left: nobody passes by it
+        except Exception as error:  # noqa: BLE001 - a defect of ours, or no time left: nobody passes by it
+            _LOG.error("Envoy's question could not be answered: %s", type(error).__name__)  # noqa: TRY400 - no trace
             return denied(503, _PROBLEM, _UNAVAILABLE)
 
     async def _answered(self, request: Any) -> Any:

@@ -18,8 +18,7 @@ from durwan.gateways.authzen.endpoints import authzen_ways
 from durwan.gateways.authzen.entities import Entities, read_entities
 from durwan.gateways.authzen.search import Search
 from durwan.gateways.authzen.translation import Names, Translation
-from durwan.gateways.envoy import Certificates, EnvoyListener
-from durwan.gateways.envoy_protocol import envoy_protocol
+from durwan.gateways.envoy import EnvoyListener
 from durwan.gateways.forward_auth import ForwardAuth, Forwarded, NginxAuth, Prefixed
 from durwan.gateways.gate import Gate, Parts
 from durwan.gateways.idempotency import Idempotency
@@ -28,6 +27,7 @@ from durwan.gateways.profiles import PROFILES
 from durwan.gateways.serving.application import Application, Callers, Document, Way
 from durwan.gateways.serving.checks import check
 from durwan.gateways.serving.configuration import AuthzenSection, Configuration
+from durwan.gateways.serving.envoy_listener import envoy_listener
 from durwan.gateways.serving.exchange import Reply, json_reply
 from durwan.gateways.serving.identification import FollowedKeys, Identification, identification
 from durwan.gateways.serving.reading import ConfigurationError, Loaded
@@ -214,7 +214,7 @@ class _Assembly:
             routes=routes,
             keys=keys,
             tried=tried,
-            envoy=self._envoy(),
+            envoy=envoy_listener(configuration, self._resolver, callers),
             _closing=self._closing,
         )
 
@@ -315,29 +315,6 @@ class _Assembly:
         if proxies.secret is not None:
             secret = self._resolver.secret(proxies.secret, ("proxies", "secret"))
         return Callers(networks=_networks(proxies.networks), secret=secret, header=proxies.secret_header.encode())
-
-    def _envoy(self) -> EnvoyListener | None:
-        section, tls = self._configuration.envoy, self._configuration.tls
-        if section is None:
-            return None
-        envoy_protocol()  # says here what is not installed
-        certificates = None
-        if tls is not None:
-            clients = section.clients
-            certificates = Certificates(
-                chain=self._resolver.content(tls.certificate, ("tls", "certificate")),
-                key=Secret(self._resolver.content(tls.key, ("tls", "key"))),
-                clients=None if clients is None else self._resolver.content(clients, ("envoy", "clients")),
-            )
-        callers = self._callers()
-        return EnvoyListener(
-            address=str(section.listen),
-            sends_bodies=section.sends_bodies,
-            secret=callers.secret,
-            secret_header=callers.header.decode(),
-            certificates=certificates,
-            shared=self._configuration.workers > 1,
-        )
 
     # -------------------------------------------------------------------------------------------------------- ways
 
