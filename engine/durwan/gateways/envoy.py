@@ -196,7 +196,7 @@ class _Checks:
             async with asyncio.timeout(self._remaining(context)):
                 return await self._answered(request)
         except Exception as error:  # noqa: BLE001 - a defect of ours, or no time left: nobody passes by it
-            _LOG.error("Envoy's question could not be answered: %s", type(error).__name__)  # noqa: TRY400 - no trace
+            _LOG.error("Envoy's question could not be answered: %s", type(error).__name__)
             return denied(503, _PROBLEM, _UNAVAILABLE)
 
     async def _answered(self, request: Any) -> Any:
