@@ -238,4 +238,17 @@ def _end(*programs: Program) -> None:
             each.end()
 
 
-__all__ = ["GUIDES", "PROXIES", "Program", "Reply", "Stand", "configured", "free_ports", "missing", "program", "read_reply", "replaced", "standing"]
+__all__ = [
+    "GUIDES",
+    "PROXIES",
+    "Program",
+    "Reply",
+    "Stand",
+    "configured",
+    "free_ports",
+    "missing",
+    "program",
+    "read_reply",
+    "replaced",
+    "standing",
+]

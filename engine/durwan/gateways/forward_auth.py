@@ -49,8 +49,6 @@ class ForwardAuth:
         original: makes the request of what the proxy sent.
     """
 
-    methods: Final = None
-
     def __init__(self, gate: Gate, original: Original) -> None:
         self._gate = gate
         self._original = original
@@ -89,8 +87,6 @@ class NginxAuth:
 
     `X-Auth-Status`, `X-Auth-Code` and `X-Auth-Body` are what the client should be answered.
     """
-
-    methods: Final = None
 
     def __init__(self, inner: ForwardAuth) -> None:
         self._inner = inner

@@ -27,6 +27,7 @@ from durwan.gateways.answer import About, Answer, Answers
 from durwan.gateways.decided import Begun, Decided, Message, record_of, vouched
 from durwan.gateways.reads import Readings
 from durwan.model.decision import Decision
+from durwan.routing.route import RouteTable
 from durwan.routing.router import Routed
 from durwan.routing.rules import RequestRules
 from durwan.runtime.bound import BoundEngine
@@ -52,7 +53,7 @@ class Activity(Protocol):
 class Idempotency(Protocol):
     """Remembers which request an idempotency key was used for."""
 
-    def check(self, key: str, raw: RawRequest, header: str, now: int) -> Refusal | None:
+    def check(self, who: str, raw: RawRequest, header: str, now: int) -> Refusal | None:
         """Why the request is refused: the same idempotency key was used for another one."""
         ...
 
@@ -67,6 +68,11 @@ class Metrics(Protocol):
 
 class RequestReader(Protocol):
     """Reads requests and finds their routes: a `Router`, or what has one that changes."""
+
+    @property
+    def table(self) -> RouteTable:
+        """The routes, as they are now."""
+        ...
 
     @property
     def rules(self) -> RequestRules:
