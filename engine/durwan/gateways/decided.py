@@ -27,6 +27,7 @@ class Begun:
     Attributes:
         raw: the request, without its body.
         routed: what is asked for; None where it could not be read.
+        address: where it came from, where that could be found out of a request that cannot be read otherwise.
         refusal: why it is refused already; None where it is not.
         needs_body: whether the body has to be read before anything can be decided.
         started: when it came, on the clock of `time.perf_counter`.
@@ -34,6 +35,7 @@ class Begun:
 
     raw: RawRequest
     routed: Routed | None = None
+    address: str = ""
     refusal: Refusal | None = None
     needs_body: bool = False
     started: float
@@ -53,6 +55,7 @@ class Decided:
         routed: what was asked for; None where it could not be read.
         identity: who asks, as far as it was proved.
         contexts: what the policy was asked; empty where it was not.
+        came_from: the address of a request that could not be read otherwise; empty where not even that is known.
     """
 
     why: Decision | Refusal
@@ -60,6 +63,7 @@ class Decided:
     routed: Routed | None = None
     identity: Identity | None = None
     contexts: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    came_from: str = ""
 
     @property
     def action(self) -> str | None:
@@ -72,7 +76,7 @@ class Decided:
         """Where it came from; empty where that could not be found out."""
         if self.routed is not None:
             return self.routed.address
-        return "" if self.identity is None else self.identity.address
+        return self.came_from if self.identity is None else self.identity.address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,16 @@ MOST_BODY: Final = 1_048_576
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+class Facts(Protocol):
+    """Knows what neither the request nor the gate says."""
+
+    def __call__(
+        self, action: str, identity: Identity, attributes: Mapping[str, Any], /
+    ) -> Mapping[str, Mapping[str, object]]:
+        """Attributes by context."""
+        ...
+
+
 class Activity(Protocol):
     """Counts what keys and addresses do."""
 
@@ -83,6 +93,10 @@ class RequestReader(Protocol):
         """The route of a request; never raises."""
         ...
 
+    def address_of(self, raw: RawRequest) -> str | Refusal:
+        """Where a request comes from that cannot be read otherwise; never raises."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -94,7 +108,9 @@ class Parts:
         authenticator: establishes who asks; None where every route is public.
         sessions: told of decisions about sessions.
         gateway: the context `gateway`: environment, venue, node.
-        facts: further contexts for a request, such as the account's risk. What it raises leaves them unknown.
+        facts: what the venue knows of an action, of who asks for it and of the attributes that came with it, by
+            context: the account's risk, what an order is worth. It goes before what the request says, attribute by
+            attribute; where it raises, all of it is unknown.
         activity: counts what keys and addresses do, for the context `activity`.
         idempotency: for routes with idempotency keys.
         recorder: records every decision; None records nothing.
@@ -111,7 +127,7 @@ class Parts:
     authenticator: Authenticator | None = None
     sessions: Sessions | None = None
     gateway: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
-    facts: Callable[[Identity, Routed], Mapping[str, object]] | None = None
+    facts: Facts | None = None
     activity: Activity | None = None
     idempotency: Idempotency | None = None
     recorder: Recorder | None = None
@@ -146,7 +162,9 @@ class Gate:
         try:
             routed = self._parts.router.read(raw)
             if isinstance(routed, Refusal):
-                return Begun(raw=raw, refusal=routed, started=started)
+                address = self._parts.router.address_of(raw)
+                known = "" if isinstance(address, Refusal) else address
+                return Begun(raw=raw, address=known, refusal=routed, started=started)
             return Begun(raw=raw, routed=routed, needs_body=self._needs_body(raw, routed), started=started)
         except Exception:  # noqa: BLE001 - a defect of ours: nobody passes by it
             return Begun(raw=raw, refusal=refuse("not_ready"), started=started)
@@ -236,7 +254,7 @@ class Gate:
     def _found(self, begun: Begun, body: bytes, now: int) -> Decided:
         routed = begun.routed
         if begun.refusal is not None or routed is None:
-            return Decided(begun.refusal or refuse("not_ready"), now, routed)
+            return Decided(begun.refusal or refuse("not_ready"), now, routed, came_from=begun.address)
         came = begun.raw
         raw = RawRequest(came.method, came.target, came.headers, body, routed.address, came.received)
         identity = self._identity(raw, routed)
@@ -292,8 +310,10 @@ class Gate:
         self, action: str, attributes: Mapping[str, Any], identity: Identity, routed: Routed, now: int
     ) -> dict[str, Any]:
         """What is decided. What was proved and what the gate counts goes before what anybody says of it."""
-        given: dict[str, Any] = {**attributes, **self._facts(identity, routed)}
-        given["request"] = {**attributes.get("request", _NOTHING), "method": routed.method, "path": routed.path}
+        given: dict[str, Any] = dict(attributes)
+        for context, facts in self._facts(action, identity, attributes).items():
+            given[context] = {**given.get(context, _NOTHING), **facts}
+        given["request"] = {**given.get("request", _NOTHING), "method": routed.method, "path": routed.path}
         return {**identity.request(action, self._completed(given, action, identity, now)), "now": now}
 
     def _completed(self, given: dict[str, Any], action: object, identity: Identity, now: int) -> dict[str, Any]:
@@ -305,11 +325,12 @@ class Gate:
             given["activity"] = parts.activity.context(identity.key, identity.address, now)
         return given
 
-    def _facts(self, identity: Identity, routed: Routed) -> Mapping[str, Any]:
+    def _facts(self, action: str, identity: Identity, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._parts.facts is None:
             return _NOTHING
         try:
-            return dict(self._parts.facts(identity, routed))
+            found = self._parts.facts(action, identity, attributes)
+            return {context: dict(facts) for context, facts in found.items()}
         except Exception:  # noqa: BLE001 - then they are unknown, which lets nothing through
             return _NOTHING
 
@@ -369,4 +390,4 @@ class Gate:
         return answer
 
 
-__all__ = ["Activity", "Begun", "Gate", "Idempotency", "Metrics", "Parts"]
+__all__ = ["Activity", "Begun", "Facts", "Gate", "Idempotency", "Metrics", "Parts"]

@@ -83,6 +83,16 @@ class Route:
         return frozenset(read if self.idempotency is None else {*read, self.idempotency})
 
     @cached_property
+    def query_names(self) -> Mapping[str, str]:
+        """The parameters of the query that it reads, by themselves without regard to case."""
+        return {str(each.name).casefold(): str(each.name) for each in self.sources if each.place == "query"}
+
+    @cached_property
+    def header_names(self) -> frozenset[bytes]:
+        """The headers, in lower case, that attributes come from."""
+        return frozenset(str(each.name).encode() for each in self.sources if each.place == "header")
+
+    @cached_property
     def parameters(self) -> tuple[str, ...]:
         """The names of the parameters of its template, from left to right."""
         return tuple(each[1:-1].rstrip("*") for each in self.template.split("/") if each.startswith("{"))

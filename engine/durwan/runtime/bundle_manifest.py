@@ -86,7 +86,10 @@ def _members(plain: Any) -> tuple[tuple[str, int, str], ...]:
         found.append((member["path"], length, _matching(member["sha256"], _DIGEST, "sha256")))
     paths = tuple(path for path, _, _ in found)
     if paths not in (MEMBERS, tuple(each for each in MEMBERS if each != ROUTES)):
-        raise BundleError(f"the members of a bundle are {', '.join(MEMBERS)}, each once, in this order")
+        raise BundleError(
+            f"the members of a bundle are {', '.join(MEMBERS)}, each once, in this order, "
+            f"and {ROUTES} only where there are routes"
+        )
     return tuple(found)
 
 

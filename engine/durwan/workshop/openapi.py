@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from durwan.diagnostics.json_document import read_json
-from durwan.diagnostics.yaml_document import read_yaml
+from durwan.diagnostics.json_document import JsonDocument, read_json
+from durwan.diagnostics.yaml_document import Document, read_yaml
 from durwan.errors import DurwanError, PolicyError
 from durwan.model.schema import Schema
 from durwan.routing.routes_file import read_routes
@@ -63,6 +63,7 @@ def read_document(path: str, content: bytes) -> dict[str, Any]:
         PolicyError: it is neither, or could be read in two ways.
         OpenApiError: it is no OpenAPI document, or one of another version than 3.0 and 3.1.
     """
+    found: JsonDocument | Document | None
     if path.endswith(".json"):
         found, report = read_json(path, content, most_bytes=_MOST_BYTES, nesting=_NESTING)
     else:

@@ -1,4 +1,4 @@
-"""`durwan routes match METHOD TARGET`: which route a request takes and which attributes it has; or why it is refused."""
+"""`durwan routes match METHOD TARGET`: which route a request takes, with which attributes; or why it is refused."""
 
 from __future__ import annotations
 

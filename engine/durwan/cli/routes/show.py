@@ -56,6 +56,6 @@ def attribute_lines(route: Route) -> Iterator[tuple[str, str]]:
     for source in route.sources:
         kind = "" if source.type is None else f"  ({source.type})"
         yield source.attribute, f"count of {source}" if source.counts else f"{source}{kind}"
-    for context, values in route.constants.items():
-        for name, value in values.items():
+    for context, values in sorted(route.constants.items()):
+        for name, value in sorted(values.items()):
             yield f"{context}.{name}", repr(value)

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from durwan.audit.log import AuditLog
 from durwan.credentials.authenticator import Authenticator
@@ -34,7 +34,7 @@ from durwan.gateways.serving.identification import FollowedKeys, Identification,
 from durwan.gateways.serving.reading import ConfigurationError, Loaded
 from durwan.gateways.serving.recording import open_log
 from durwan.gateways.serving.resolving import Resolver
-from durwan.gateways.serving.routes import FollowedRoutes, routes_path
+from durwan.gateways.serving.routes import FollowedRoutes
 from durwan.gateways.serving.self_test import refuse_open_doors
 from durwan.gateways.serving.store import open_store
 from durwan.gateways.upstream import NAMES
@@ -185,8 +185,9 @@ class _Assembly:
         self._closing.append(store.close)
         engine, keys = self._engine(store)
         rules = self._rules()
-        path = routes_path(self._resolver.path(configuration.policies.path), self._named_routes())
-        routes = self._routes = FollowedRoutes(path, rules, lambda: engine.compiled.program.schema)
+        named = configuration.policies.routes
+        path = None if named is None else self._resolver.path(named)
+        routes = self._routes = FollowedRoutes(path, rules, lambda: engine.compiled)
         revoked = RevocationView(store, clock=self._clock).start()
         self._closing.append(revoked.close)
         who = identification(self._loaded, self._resolver, store, revoked, self._clock)
@@ -247,7 +248,7 @@ class _Assembly:
         return engine, keys
 
     def _reloaded(self, status: Status) -> None:
-        """The routes follow the policies, whose names they use; those that cannot be read stay as they were."""
+        """A file of routes is read again with the policies, whose names it uses; one that cannot be stays as it was."""
         if self._routes is not None and status.last_error is None:
             try:
                 self._routes.reload()
@@ -263,10 +264,6 @@ class _Assembly:
             hosts=frozenset(configuration.requests.hosts) or None,
             identity=frozenset(name.decode() for name in NAMES),
         )
-
-    def _named_routes(self) -> Any:
-        named = self._configuration.policies.routes
-        return None if named is None else self._resolver.path(named)
 
     def _parts(self, engine: Engine, routes: FollowedRoutes, who: Identification, store: StateStore) -> Parts:
         configuration = self._configuration

@@ -317,13 +317,14 @@ def _has(data: Any, place: Place) -> bool:
 
 def _at(data: Any, place: Place) -> Any:
     for step in place:
-        if type(data) is _OBJECT and step in data:
-            data = data[str(step)]
+        found: Any = _NOWHERE
+        if type(data) is _OBJECT:
+            found = data.get(str(step), _NOWHERE)
         elif type(data) is _LIST and type(step) is int and 0 <= step < len(data):
-            items: list[Any] = data
-            data = items[step]
-        else:
+            found = data[step]
+        if found is _NOWHERE:
             return _NOWHERE
+        data = found
     return data
 
 
