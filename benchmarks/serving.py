@@ -63,7 +63,6 @@ GOAL = 0.7
 class Constant:
     """What is answered without a look at anything."""
 
-    methods = None
     _REPLY = Reply(200, ((b"x-durwan-key", b"desk-7"), (b"x-durwan-action", b"orders.create")))
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
@@ -330,8 +329,8 @@ def measure(files: Files, scenario: Scenario, arguments: argparse.Namespace, num
                     turns[name].append(taken)
     ratio = median(b.rate / a.rate for a, b in zip(turns["constant"], turns["durwan"], strict=True))
     sys.stdout.write(f"\n{scenario.name}; {scenario.workers} worker{'s' if scenario.workers > 1 else ''}\n")
-    for name, taken in turns.items():
-        sys.stdout.write(f"  {name:<9} {median(each.rate for each in taken):9,.0f}/s  {_percentiles(taken)}\n")
+    for name, found in turns.items():
+        sys.stdout.write(f"  {name:<9} {median(each.rate for each in found):9,.0f}/s  {_percentiles(found)}\n")
     verdict = "" if not scenario.has_goal else "  reached" if ratio >= GOAL else f"  NOT REACHED ({GOAL:.0%})"
     sys.stdout.write(f"  durwan by constant  {ratio:.1%}{verdict}\n")
     sys.stdout.flush()

@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +89,7 @@ class Running:
         return b"".join(parts)
 
     @contextmanager
-    def connected(self, *, at: int = 0) -> Iterator[socket.socket]:
+    def connected(self, *, at: int = 0) -> Generator[socket.socket]:
         """A connection."""
         scheme, _, place = self.addresses[at].partition(":")
         if scheme == "unix":
@@ -140,7 +140,7 @@ def serving(
     authority: Path | None = None,
     within: float = 30,
     variables: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[Running]:
+) -> Generator[Running]:
     """A server that answers by a configuration, until the block ends."""
     with log.open("wb") as output:
         process = subprocess.Popen(

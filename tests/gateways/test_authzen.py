@@ -285,8 +285,8 @@ def test_an_error_in_a_batch_is_never_a_yes(pdp: Running) -> None:
 )
 def test_a_batch_ends_where_its_semantic_says(pdp: Running, semantic: str | None, decisions: list[bool]) -> None:
     """The three semantics of the specification."""
-    options = {} if semantic is None else {"options": {"evaluations_semantic": semantic}}
-    evaluations = [{"action": READ}, {"action": WRITE}, {"action": READ}]
+    options: dict[str, Any] = {} if semantic is None else {"options": {"evaluations_semantic": semantic}}
+    evaluations: list[dict[str, Any]] = [{"action": READ}, {"action": WRITE}, {"action": READ}]
     asked = {"subject": BOB, "resource": RECORD, "evaluations": evaluations, **options}
     found = pdp.post(EVALUATIONS, asked).json["evaluations"]
     assert [item["decision"] for item in found] == decisions
@@ -294,8 +294,8 @@ def test_a_batch_ends_where_its_semantic_says(pdp: Running, semantic: str | None
 
 def test_an_unknown_semantic_is_malformed(pdp: Running) -> None:
     """What nobody knows how to do is not done in some other way."""
-    asked = {**question(ALICE, READ, RECORD), "evaluations": [{}], "options": {"evaluations_semantic": "some"}}
-    assert pdp.post(EVALUATIONS, asked).status == 400
+    one: dict[str, Any] = {"evaluations": [{}], "options": {"evaluations_semantic": "some"}}
+    assert pdp.post(EVALUATIONS, {**question(ALICE, READ, RECORD), **one}).status == 400
 
 
 @pytest.mark.parametrize("evaluations", [{}, {"evaluations": []}], ids=["c-3-4-2", "c-3-4-3"])
@@ -304,7 +304,10 @@ def test_a_batch_of_none_is_one_question(pdp: Running, evaluations: dict[str, An
     assert pdp.post(EVALUATIONS, {**question(ALICE, READ, RECORD), **evaluations}).json["decision"] is True
 
 
-@pytest.mark.parametrize("evaluations", [{}, "x", None, [{}] * 101])
+NO_LISTS: list[Any] = [{}, "x", None, [{}] * 101]
+
+
+@pytest.mark.parametrize("evaluations", NO_LISTS)
 def test_a_batch_is_a_list_of_so_many(pdp: Running, evaluations: Any) -> None:
     """What is no list, or longer than the configuration has it, is refused as a whole."""
     assert pdp.post(EVALUATIONS, {**question(ALICE, READ, RECORD), "evaluations": evaluations}).status == 400
@@ -367,7 +370,7 @@ def test_the_gateway_decisions_are_as_published(pdp: Running) -> None:
         pytest.skip("the decisions of AuthZEN's gateway scenario are not here")
     cases = json.loads(path.read_text())["evaluation"]
     assert len(cases) == 25
-    requests = Draft202012Validator(json.loads((CORPUS / "evaluation-request.schema.json").read_text()))
+    requests: Any = Draft202012Validator(json.loads((CORPUS / "evaluation-request.schema.json").read_text()))
     for case in cases:
         requests.validate(case["request"])
         response = pdp.post(EVALUATION, case["request"])
@@ -433,7 +436,8 @@ def check_response(document: Any) -> None:
     """Holds a response to the schema of responses, where that is here."""
     path = CORPUS / "evaluation-response.schema.json"
     if path.exists():
-        Draft202012Validator(json.loads(path.read_text())).validate(document)
+        responses: Any = Draft202012Validator(json.loads(path.read_text()))
+        responses.validate(document)
 
 
 def make_certificate(folder: Path) -> Path:

@@ -88,6 +88,29 @@ def test_operators_have_a_listener_of_their_own(venue: Venue) -> None:
         assert server.send("GET", "/forward-auth", forwarded("GET", "/status"), at=1).status == 404
 
 
+def test_each_worker_is_asked_for_its_own_metrics(venue: Venue) -> None:
+    """R62: metrics at the operators' listeners, one a worker; no key, address or path is in them."""
+    venue.configure({"admin": "127.0.0.1:0", "metrics": "prometheus"})
+    with serving(venue.configuration, venue.folder / "log", variables={"DURWAN_WORKERS": "2"}) as server:
+        for _ in range(8):
+            assert allowed(server, venue)
+        found = [server.send("GET", "/metrics", at=number).body.decode() for number in (1, 2)]
+        counts = [re.search(r'durwan_answers_total\{[^}]*action="orders.read"[^}]*\} (\S+)', each) for each in found]
+        assert sum(float(each[1]) for each in counts if each is not None) == 8
+        for each in found:
+            assert not any(text in each for text in ("reader", "desk-7", CLIENT, "/orders", "203.0.113"))
+        assert server.send("GET", "/metrics").status == 404
+
+
+def test_metrics_of_a_single_listener_are_for_those_who_may_call(venue: Venue) -> None:
+    """Without a listener of their own, they are no more open than the rest."""
+    venue.configure({"metrics": "prometheus", "proxies": {"networks": ["10.0.0.0/8"]}})
+    with serving(venue.configuration, venue.folder / "log") as server:
+        assert server.send("GET", "/metrics").status == 403
+    venue.configure({"metrics": "prometheus", "workers": 2})
+    assert "P1005" in start_fails(venue.configuration)[1]
+
+
 # -------------------------------------------------------------------------------------------------------- who may call
 
 
@@ -151,9 +174,8 @@ def test_a_socket_that_was_left_behind_is_replaced(venue: Venue) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_server_ends_when_it_is_told_to(venue: Venue, workers: int) -> None:
     """SIGTERM: not ready any more at once, what runs is finished, no more connections are taken, and it ends with 0."""
-    with serving(
-        venue.configuration, venue.folder / "log", DURWAN_WORKERS=str(workers), DURWAN_STOP__DRAIN="500ms"
-    ) as server:
+    variables = {"DURWAN_WORKERS": str(workers), "DURWAN_STOP__DRAIN": "500ms"}
+    with serving(venue.configuration, venue.folder / "log", variables=variables) as server:
         assert allowed(server, venue)
         with server.connected() as halfway:
             lines = [*forwarded("POST", "/orders"), ("content-type", "application/json"), ("connection", "close")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from durwan.audit.record import DecisionRecord
 from durwan.credentials.identity import Identity
@@ -108,7 +108,9 @@ def vouched(request: Mapping[str, Any]) -> Identity:
 
 def _member(context: object, name: str) -> str | None:
     """A text in a mapping of JSON; None where there is none."""
-    found: object = context.get(name) if isinstance(context, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
+    if not isinstance(context, Mapping):
+        return None
+    found = cast("Mapping[str, object]", context).get(name)
     return found if type(found) is str else None
 
 

@@ -59,8 +59,6 @@ class ForwardAuth:
         sends_bodies: whether the proxy sends the body of each request that has one.
     """
 
-    methods: Final = None
-
     def __init__(self, gate: Gate, original: Original, *, sends_bodies: bool = False) -> None:
         self._gate = gate
         self._original = original
@@ -109,8 +107,6 @@ class NginxAuth:
     `X-Auth-Status`, `X-Auth-Code` and `X-Auth-Body` are what the client should be answered. `X-Auth-Target` is the
     target that was decided about, in its canonical form, which is what should go on.
     """
-
-    methods: Final = None
 
     def __init__(self, inner: ForwardAuth) -> None:
         self._inner = inner

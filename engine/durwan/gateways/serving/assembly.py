@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from durwan.audit.log import AuditLog
 from durwan.credentials.authenticator import Authenticator
@@ -22,18 +22,21 @@ from durwan.gateways.envoy import EnvoyListener
 from durwan.gateways.forward_auth import ForwardAuth, Forwarded, NginxAuth, Prefixed
 from durwan.gateways.gate import Gate, Parts
 from durwan.gateways.idempotency import Idempotency
+from durwan.gateways.metrics import Metrics, NoMetrics, Sources
 from durwan.gateways.opa import opa_ways
+from durwan.gateways.opentelemetry import OpenTelemetryMetrics
 from durwan.gateways.profiles import PROFILES
-from durwan.gateways.serving.application import Application, Callers, Document, Way
+from durwan.gateways.prometheus import PrometheusMetrics
+from durwan.gateways.serving.application import GET, Application, Callers, Document, Way
 from durwan.gateways.serving.checks import check
 from durwan.gateways.serving.configuration import AuthzenSection, Configuration
 from durwan.gateways.serving.envoy_listener import envoy_listener
-from durwan.gateways.serving.exchange import Reply, json_reply
+from durwan.gateways.serving.exchange import NO_STORE, Reply, json_reply
 from durwan.gateways.serving.identification import FollowedKeys, Identification, identification
 from durwan.gateways.serving.reading import ConfigurationError, Loaded
 from durwan.gateways.serving.recording import open_log
 from durwan.gateways.serving.resolving import Resolver
-from durwan.gateways.serving.routes import FollowedRoutes, routes_path
+from durwan.gateways.serving.routes import FollowedRoutes
 from durwan.gateways.serving.self_test import refuse_open_doors
 from durwan.gateways.serving.store import open_store
 from durwan.gateways.upstream import NAMES
@@ -170,6 +173,7 @@ class _Assembly:
         self._records = records
         self._closing: list[Callable[[], object]] = []
         self._routes: FollowedRoutes | None = None
+        self._metrics: Metrics = NoMetrics()
 
     def service(self) -> Service:
         """The service.
@@ -191,18 +195,21 @@ class _Assembly:
         self._closing.append(store.close)
         engine, keys = self._engine(store)
         rules = self._rules()
-        path = routes_path(self._resolver.path(configuration.policies.path), self._named_routes())
-        routes = self._routes = FollowedRoutes(path, rules, lambda: engine.compiled.program.schema)
+        named = configuration.policies.routes
+        path = None if named is None else self._resolver.path(named)
+        routes = self._routes = FollowedRoutes(path, rules, lambda: engine.compiled)
         revoked = RevocationView(store, clock=self._clock).start()
         self._closing.append(revoked.close)
         who = identification(self._loaded, self._resolver, store, revoked, self._clock)
         parts = self._parts(engine, routes, who, store)
         tried = refuse_open_doors(parts, who.accepted, configuration, routes.table.routes)
         # Only now, since a server that does not start should leave no trace of itself in the record.
-        gate = Gate(replace(parts, recorder=self._recorder()))
+        recorder = self._recorder()
+        self._metrics = self._counting(engine, recorder)
+        gate = Gate(replace(parts, recorder=recorder, metrics=self._metrics))
         readiness = Readiness()
         ways = self._ways(gate, engine, routes, keys)
-        health = self._health(engine, readiness)
+        health = {**self._health(engine, readiness), **self._exposed()}
         admin = None if configuration.admin is None else Application(health, replace(callers, secret=None))
         return Service(
             loaded=self._loaded,
@@ -235,7 +242,7 @@ class _Assembly:
             )
         if not isinstance(store, MemoryState):
             gateways = max(configuration.state.gateways, configuration.workers)
-            loading["limits"] = SharedCounter(SharedLimits(store, gateways=gateways))
+            loading["limits"] = SharedCounter(SharedLimits(store, gateways=gateways), self._counted_alone)
         path = self._resolver.path(policies.path)
         keys = None
         if configuration.keys.file is not None:
@@ -252,7 +259,7 @@ class _Assembly:
         return engine, keys
 
     def _reloaded(self, status: Status) -> None:
-        """The routes follow the policies, whose names they use; those that cannot be read stay as they were."""
+        """A file of routes is read again with the policies, whose names it uses; one that cannot be stays as it was."""
         if self._routes is not None and status.last_error is None:
             try:
                 self._routes.reload()
@@ -269,10 +276,6 @@ class _Assembly:
             identity=frozenset(name.decode() for name in NAMES),
         )
 
-    def _named_routes(self) -> Any:
-        named = self._configuration.policies.routes
-        return None if named is None else self._resolver.path(named)
-
     def _parts(self, engine: Engine, routes: FollowedRoutes, who: Identification, store: StateStore) -> Parts:
         configuration = self._configuration
         in_memory = isinstance(store, MemoryState)
@@ -281,7 +284,7 @@ class _Assembly:
             router=routes,
             authenticator=None if who.accepted is None else Authenticator(who.accepted, self._clock),
             sessions=who.sessions,
-            activity=Activity(store) if configuration.activity else None,
+            activity=Activity(store, lambda: self._metrics.failed("activity")) if configuration.activity else None,
             idempotency=Idempotency(store) if configuration.idempotency else None,
             gateway=configuration.gateway.model_dump(exclude_none=True),
             answers=self._answers(),
@@ -298,6 +301,21 @@ class _Assembly:
         # The last to be closed: whatever was answered is in it.
         self._closing.append(log.close)
         return log
+
+    def _counting(self, engine: Engine, recorder: AuditLog | None) -> Metrics:
+        sources = Sources(engine=engine, audit=None if recorder is None else recorder.status)
+        match self._configuration.metrics:
+            case "prometheus":
+                return PrometheusMetrics(sources)
+            case "otel":
+                return OpenTelemetryMetrics(sources)
+            case "none":
+                return NoMetrics()
+
+    def _counted_alone(self, alone: bool) -> None:
+        """Limits were charged; `alone` is whether by this gateway by itself, since the store cannot be asked."""
+        if alone:
+            self._metrics.failed("limits")
 
     def _answers(self) -> Answers:
         section, credentials = self._configuration.answers, self._configuration.credentials
@@ -382,10 +400,24 @@ class _Assembly:
         scheme = "http" if self._configuration.tls is None else "https"
         return f"{scheme}://{'localhost' if first is None else first}"
 
+    def _exposed(self) -> dict[str, Way]:
+        """Metrics, where somebody comes and asks for them; at the listener for all only for those who may call."""
+        if self._configuration.metrics != "prometheus":
+            return {}
+        return {
+            "/metrics": Way(
+                endpoint=Document(self._exposition), methods=GET, open=self._configuration.admin is not None
+            )
+        }
+
+    def _exposition(self) -> Reply:
+        content, kind = self._metrics.exposition()
+        return Reply(200, ((b"content-type", kind.encode()), NO_STORE), content)
+
     def _health(self, engine: Engine, readiness: Readiness) -> dict[str, Way]:
         return {
-            "/health": Way(endpoint=Document(lambda: json_reply({"alive": True})), open=True),
-            "/ready": Way(endpoint=Document(lambda: _ready(engine, readiness)), open=True),
+            "/health": Way(endpoint=Document(lambda: json_reply({"alive": True})), methods=GET, open=True),
+            "/ready": Way(endpoint=Document(lambda: _ready(engine, readiness)), methods=GET, open=True),
         }
 
 

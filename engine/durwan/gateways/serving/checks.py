@@ -18,6 +18,7 @@ def check(loaded: Loaded) -> list[Diagnostic]:
         *_policies(loaded),
         *_credentials(configuration, places),
         *_shared(configuration, places),
+        *_asked_one_by_one(configuration, places),
         *_hashed(configuration, places),
     ]
 
@@ -95,6 +96,16 @@ def _shared(configuration: Configuration, places: Places) -> Iterator[Diagnostic
             places.value(("workers",)),
             f"{configuration.workers} workers each remember for themselves which requests came before",
             "name what they share: `state.sqlite` on one machine, or `state.redis`",
+        )
+
+
+def _asked_one_by_one(configuration: Configuration, places: Places) -> Iterator[Diagnostic]:
+    """Each worker counts for itself, so each has to be asked."""
+    if configuration.workers > 1 and configuration.metrics == "prometheus" and configuration.admin is None:
+        yield mistakes.unsafe_setting(
+            places.value(("metrics",)),
+            "at listeners that several workers share, nobody knows whose metrics these are",
+            "name `admin`, an address and a port: the first worker answers there, the next one at the next port",
         )
 
 

@@ -55,16 +55,30 @@ class Server:
             raise ConfigurationError(mistakes)
         with ExitStack() as opened:
             sockets = [self._opened(opened, each) for each in configuration.listen]
-            admin = None if configuration.admin is None else self._opened(opened, configuration.admin)
-            names = [name_of(each) for each in (*sockets, *([] if admin is None else [admin]))]
+            admins = [self._opened(opened, each) for each in self._admins()]
+            names = [name_of(each) for each in (*sockets, *admins)]
             if configuration.workers == 1:
-                return self._work(sockets, admin, 1, lambda: self._say(names))
-            return self._supervise(sockets, admin, names)
+                return self._work(sockets, admins, 1, lambda: self._say(names))
+            return self._supervise(sockets, admins, names)
 
-    def _supervise(self, sockets: list[socket.socket], admin: socket.socket | None, names: list[str]) -> int:
+    def _admins(self) -> list[Listener]:
+        """Where operators ask: each worker by itself, the second at the next port, or at a socket with its number."""
+        configuration = self.loaded.configuration
+        first = configuration.admin
+        if first is None:
+            return []
+        return [
+            first.model_copy(update={
+                "port": first.port + number if first.port else 0,
+                "path": f"{first.path}.{number + 1}" if first.path and number else first.path,
+            })
+            for number in range(configuration.workers)
+        ]  # fmt: skip
+
+    def _supervise(self, sockets: list[socket.socket], admins: list[socket.socket], names: list[str]) -> int:
         stop = self.loaded.configuration.stop
         supervisor = Supervisor(
-            work=lambda number, ready: self._work(sockets, admin, number, ready),
+            work=lambda number, ready: self._work(sockets, admins, number, ready),
             count=self.loaded.configuration.workers,
             patience=(stop.drain + stop.grace) / _SECOND + 5,
             ready=lambda: self._say(names),
@@ -76,11 +90,12 @@ class Server:
             return error.code if error.code > 0 else _REFUSED
 
     def _work(
-        self, sockets: list[socket.socket], admin: socket.socket | None, number: int, ready: Callable[[], object]
+        self, sockets: list[socket.socket], admins: list[socket.socket], number: int, ready: Callable[[], object]
     ) -> int:
         """The work of a worker. Where it cannot start, none of them can: the first one says why, for all."""
         try:
-            Process(assemble(self.loaded, self.environment, worker=number), sockets, admin, ready).run()
+            service = assemble(self.loaded, self.environment, worker=number)
+            Process(service, sockets, admins[number - 1] if admins else None, ready).run()
         except DurwanError as error:
             if number == 1:
                 self._tell(error)

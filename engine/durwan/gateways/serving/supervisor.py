@@ -15,7 +15,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -183,16 +183,20 @@ class Supervisor:
             os.kill(pid, number)
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self) -> Generator[None]:
         before = {each: signal.getsignal(each) for each in (*_STOPPED, signal.SIGHUP)}
         for each in _STOPPED:
             signal.signal(each, self._stopped)
-        signal.signal(signal.SIGHUP, lambda *_: self._tell(signal.SIGHUP))
+        signal.signal(signal.SIGHUP, self._again)
         try:
             yield
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+    def _again(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self._tell(number)
 
     def _stopped(self, number: int, frame: FrameType | None) -> None:
         del frame
