@@ -22,7 +22,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,7 +159,7 @@ def make_files(folder: Path) -> Files:
 
 def configure(files: Files, scenario: Scenario, name: str) -> Path:
     """The configuration of a scenario. What it writes lies in a directory of its own."""
-    settings = {
+    settings: dict[str, Any] = {
         "policies": {"path": "policies", "watch": False},
         "requests": {"hosts": [HOST]},
         "listen": ["127.0.0.1:0"],
@@ -186,24 +186,25 @@ def answer(configuration: Path, opened: socket.socket, *, constant: bool) -> Non
     """The work of a server's process."""
     loaded = load(configuration, {})
 
-    def work(number: int, ready: Any) -> int:
-        service: Service = assemble(loaded, {}, worker=number)
+    def work(number: int, ready: Any) -> tuple[int, str]:
+        del number
+        service: Service = assemble(loaded, {})
         if constant:
             everybody = Callers(
                 networks=NetworkSet([found]) if (found := parse_network("127.0.0.0/8")) else NetworkSet()
             )
             service.application = Application({FORWARD_AUTH: Way(endpoint=Constant())}, everybody)
         Process(service, [opened], None, ready).run()
-        return 0
+        return 0, ""
 
     count = loaded.configuration.workers
     if count == 1:
-        os._exit(work(1, lambda: None))
+        os._exit(work(1, lambda: None)[0])
     os._exit(Supervisor(work, count, 5, lambda: None).run())
 
 
 @contextmanager
-def server(configuration: Path, *, constant: bool) -> Iterator[int]:
+def server(configuration: Path, *, constant: bool) -> Generator[int]:
     """A server; its port."""
     loaded = load(configuration, {})
     with open_socket(loaded.configuration.listen[0]) as opened:

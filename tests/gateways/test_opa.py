@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from durwan.gateways.opa import request_of
 from tests.serving import Running, serving
 from tests.venues import CLIENT, HOST, Venue
 
@@ -133,10 +134,28 @@ def test_what_is_no_question_has_no_result(server: Running, body: bytes) -> None
 
 
 def test_a_query_is_put_together_again(server: Running, venue: Venue) -> None:
-    """Values are encoded, and a name without a value is one."""
-    query = {"a": ["1"], "b": "x y", "c": True}
+    """Values are encoded as a client would have; a signature over the query verifies where there is one way to write it."""
+    query = {"a": ["1"], "b": "x y&c=d"}
     result = server.post(PATH, kong("GET", "/orders", venue.bearer, query)).json["result"]
     assert result["allow"] is True, result
+    signed = {**dict(venue.signed("GET", "/orders?a=1&b=2"))}
+    assert server.post(PATH, kong("GET", "/orders", signed, {"a": "1", "b": "2"})).json["result"]["allow"] is True
+    other = {**dict(venue.signed("GET", "/orders?a=1&b=2"))}
+    assert server.post(PATH, kong("GET", "/orders", other, {"a": "1", "b": "3"})).json["result"]["allow"] is False
+
+
+@pytest.mark.parametrize(
+    ("query", "target"),
+    [
+        ({"a": True, "b": ["1", "2"]}, b"/x?a&b=1&b=2"), ({"a": ""}, b"/x?a="), ({"\u00e9": "&="}, b"/x?%C3%A9=%26%3D"),
+        ([], b"/x"), (None, b"/x"), ({}, b"/x"),
+    ],
+)  # fmt: skip
+def test_a_target_is_written_in_one_way(query: Any, target: bytes) -> None:
+    """Names without a value, repeated names, and what has to be encoded."""
+    found = request_of(kong("GET", "/x", {}, query)["input"], 0)
+    assert isinstance(found, tuple)
+    assert found[0].target == target
 
 
 def test_a_body_that_did_not_come_is_missed(server: Running, venue: Venue) -> None:

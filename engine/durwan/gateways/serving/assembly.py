@@ -142,10 +142,9 @@ def assemble(
     environment: Mapping[str, str] | None = None,
     *,
     clock: Clock = wall_clock,
-    worker: int = 1,
     records: bool = True,
 ) -> Service:
-    """What answers by a configuration, in the worker of that number; without a record where none is to be kept.
+    """What answers by a configuration, in this process; without a record where none is to be kept.
 
     Raises:
         ConfigurationError: settings are unsafe together, or what they name cannot be used.
@@ -154,22 +153,17 @@ def assemble(
     mistakes = check(loaded)
     if mistakes:
         raise ConfigurationError(mistakes)
-    return _Assembly(
-        loaded, os.environ if environment is None else environment, clock, worker, records=records
-    ).service()
+    return _Assembly(loaded, os.environ if environment is None else environment, clock, records=records).service()
 
 
 class _Assembly:
     """The making of a service; what was made is closed again where the rest cannot be."""
 
-    def __init__(
-        self, loaded: Loaded, environment: Mapping[str, str], clock: Clock, worker: int, *, records: bool
-    ) -> None:
+    def __init__(self, loaded: Loaded, environment: Mapping[str, str], clock: Clock, *, records: bool) -> None:
         self._loaded = loaded
         self._configuration: Configuration = loaded.configuration
         self._resolver = Resolver(loaded, environment)
         self._clock = clock
-        self._worker = worker
         self._records = records
         self._closing: list[Callable[[], object]] = []
         self._routes: FollowedRoutes | None = None

@@ -57,9 +57,11 @@ class Server:
             sockets = [self._opened(opened, each) for each in configuration.listen]
             admins = [self._opened(opened, each) for each in self._admins()]
             names = [name_of(each) for each in (*sockets, *admins)]
-            if configuration.workers == 1:
-                return self._work(sockets, admins, 1, lambda: self._say(names))
-            return self._supervise(sockets, admins, names)
+            if configuration.workers > 1:
+                return self._supervise(sockets, admins, names)
+            code, why = self._work(sockets, admins, 1, lambda: self._say(names))
+            self._tell(why)
+            return code
 
     def _admins(self) -> list[Listener]:
         """Where operators ask: each worker by itself, the second at the next port, or at a socket with its number."""
@@ -86,25 +88,24 @@ class Server:
         try:
             return supervisor.run()
         except WorkerError as error:
-            self._tell(error)
+            self._tell(str(error))
             return error.code if error.code > 0 else _REFUSED
 
     def _work(
         self, sockets: list[socket.socket], admins: list[socket.socket], number: int, ready: Callable[[], object]
-    ) -> int:
-        """The work of a worker. Where it cannot start, none of them can: the first one says why, for all."""
+    ) -> tuple[int, str]:
+        """The work of a worker: its exit code, and why it could not start."""
         try:
-            service = assemble(self.loaded, self.environment, worker=number)
+            service = assemble(self.loaded, self.environment)
             Process(service, sockets, admins[number - 1] if admins else None, ready).run()
         except DurwanError as error:
-            if number == 1:
-                self._tell(error)
-            return code_of(error)
-        return 0
+            return code_of(error), str(error)
+        return 0, ""
 
-    def _tell(self, error: DurwanError) -> None:
-        self.told.write(f"durwan: error: {visible_lines(str(error))}\n")
-        self.told.flush()
+    def _tell(self, why: str) -> None:
+        if why:
+            self.told.write(f"durwan: error: {visible_lines(why)}\n")
+            self.told.flush()
 
     def _say(self, names: list[str]) -> None:
         configuration = self.loaded.configuration
