@@ -11,10 +11,11 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +89,7 @@ class Running:
         return b"".join(parts)
 
     @contextmanager
-    def connected(self, *, at: int = 0) -> Iterator[socket.socket]:
+    def connected(self, *, at: int = 0) -> Generator[socket.socket]:
         """A connection."""
         scheme, _, place = self.addresses[at].partition(":")
         if scheme == "unix":
@@ -133,8 +134,13 @@ def environment(**variables: str) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    configuration: Path, log: Path, *, authority: Path | None = None, within: float = 30, **variables: str
-) -> Iterator[Running]:
+    configuration: Path,
+    log: Path,
+    *,
+    authority: Path | None = None,
+    within: float = 30,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Generator[Running]:
     """A server that answers by a configuration, until the block ends."""
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -159,7 +165,7 @@ def start_fails(configuration: Path, **variables: str) -> tuple[int, str]:
     """The exit code of a server that must not start, and what it says."""
     done = subprocess.run(
         command(configuration), cwd=configuration.parent, env=environment(**variables), capture_output=True,
-        text=True, timeout=30,
+        text=True, timeout=30, check=False,
     )  # fmt: skip
     return done.returncode, done.stderr
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from durwan.audit.record import DecisionRecord
 from durwan.credentials.identity import Identity
@@ -100,11 +100,18 @@ class Message:
 
 def vouched(request: Mapping[str, Any]) -> Identity:
     """Who asks, as far as a request says so that somebody put together who is believed."""
-    key, client = request.get("key"), request.get("client")
-    found = key.get("id") if isinstance(key, Mapping) else key  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    address = client.get("ip") if isinstance(client, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    known = type(address) is str and parse_address(address) is not None
-    return Identity(address=address if known else "", key=found if type(found) is str else None)
+    key, address = request.get("key"), _member(request.get("client"), "ip")
+    key_id = key if type(key) is str else _member(key, "id")
+    known = address is not None and parse_address(address) is not None
+    return Identity(address=address or "" if known else "", key=key_id)
+
+
+def _member(context: object, name: str) -> str | None:
+    """A text in a mapping of JSON; None where there is none."""
+    if not isinstance(context, Mapping):
+        return None
+    found = cast("Mapping[str, object]", context).get(name)
+    return found if type(found) is str else None
 
 
 def record_of(decision_id: str, decided: Decided, reads: Reads, key: Mapping[str, object]) -> DecisionRecord:

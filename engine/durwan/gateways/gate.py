@@ -28,7 +28,9 @@ from durwan.gateways.answer import About, Answer, Answers
 from durwan.gateways.decided import Begun, Decided, Message, record_of, vouched
 from durwan.gateways.reads import Readings
 from durwan.model.decision import Decision
-from durwan.routing.router import Routed, Router
+from durwan.routing.route import RouteTable
+from durwan.routing.router import Routed
+from durwan.routing.rules import RequestRules
 from durwan.runtime.bound import BoundEngine
 from durwan.runtime.engine import Engine, wall_clock
 from durwan.state.errors import StateUnavailableError
@@ -64,7 +66,7 @@ class Activity(Protocol):
 class Idempotency(Protocol):
     """Remembers which request an idempotency key was used for."""
 
-    def check(self, key: str, raw: RawRequest, header: str, now: int) -> Refusal | None:
+    def check(self, who: str, raw: RawRequest, header: str, now: int) -> Refusal | None:
         """Why the request is refused: the same idempotency key was used for another one."""
         ...
 
@@ -74,6 +76,28 @@ class Metrics(Protocol):
 
     def answered(self, answer: Answer, seconds: float) -> None:
         """An answer was given, so many seconds after the request had come; never raises."""
+        ...
+
+
+class RequestReader(Protocol):
+    """Reads requests and finds their routes: a `Router`, or what has one that changes."""
+
+    @property
+    def table(self) -> RouteTable:
+        """The routes, as they are now."""
+        ...
+
+    @property
+    def rules(self) -> RequestRules:
+        """Which requests are taken up."""
+        ...
+
+    def read(self, raw: RawRequest) -> Routed | Refusal:
+        """The route of a request; never raises."""
+        ...
+
+    def address_of(self, raw: RawRequest) -> str | Refusal:
+        """Where a request comes from that cannot be read otherwise; never raises."""
         ...
 
 
@@ -102,7 +126,7 @@ class Parts:
     """
 
     engine: Engine
-    router: Router
+    router: RequestReader
     authenticator: Authenticator | None = None
     sessions: Sessions | None = None
     gateway: Mapping[str, object] = field(default_factory=lambda: _NOTHING)

@@ -20,13 +20,13 @@ from urllib.parse import quote
 
 from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal, refuse
+from durwan.credentials.tokens.strict_json import object_in
 from durwan.gateways.answer import Answer
 from durwan.gateways.gate import Begun, Gate
-from durwan.gateways.serving.application import Way
+from durwan.gateways.serving.application import POST, Way
 from durwan.gateways.serving.exchange import Receive, Reply, Scope, TooLargeError, json_reply, problem, read_body
 from durwan.model.strict_json import JsonTextError, read_json
 
-_POST: Final = frozenset({"POST"})
 _UNREAD: Final = RawRequest("", b"", (), b"", "", 0)
 _MALFORMED: Final = refuse("request_malformed", "the gateway's plugin did not say what the request is about")
 _TARGET: Final = refuse("target_refused", "the path could have been written in more than one way")
@@ -46,8 +46,6 @@ class OpaEndpoint:
         boolean: whether the result is a boolean.
     """
 
-    methods: Final = _POST
-
     def __init__(self, gate: Gate, clock: Callable[[], int], *, boolean: bool = False) -> None:
         self._gate = gate
         self._clock = clock
@@ -61,8 +59,9 @@ class OpaEndpoint:
             return problem(413, f"the body has more than {self._gate.most_body} bytes")
         except JsonTextError:
             return problem(400, "the body is not JSON that has a single meaning")
-        given = message.get("input") if type(message) is _OBJECT else None
-        if type(given) is not _OBJECT:
+        asked = object_in(message)
+        given = None if asked is None else object_in(asked.get("input"))
+        if given is None:
             return problem(400, "the body is not an object with an object `input`")
         answer = await self._answer(given)
         return json_reply({"result": answer.allowed if self._boolean else result_of(answer)})
@@ -84,8 +83,8 @@ class OpaEndpoint:
 def opa_ways(gate: Gate, clock: Callable[[], int], path: str) -> dict[str, Way]:
     """The endpoints: the object, and below it at `/allow` the boolean."""
     return {
-        f"/v1/data/{path}": Way(endpoint=OpaEndpoint(gate, clock), bearer=True),
-        f"/v1/data/{path}/allow": Way(endpoint=OpaEndpoint(gate, clock, boolean=True), bearer=True),
+        f"/v1/data/{path}": Way(endpoint=OpaEndpoint(gate, clock), methods=POST, bearer=True),
+        f"/v1/data/{path}/allow": Way(endpoint=OpaEndpoint(gate, clock, boolean=True), methods=POST, bearer=True),
     }
 
 
@@ -105,15 +104,13 @@ def result_of(answer: Answer) -> dict[str, Any]:
 
 def request_of(given: Mapping[str, Any], now: int) -> tuple[RawRequest, bool] | Refusal:
     """The request that a plugin tells of, and whether its body came with it."""
-    asked = given.get("request")
-    if type(asked) is not _OBJECT:
+    asked, variables = object_in(given.get("request")), object_in(given.get("var"))
+    if asked is None:
         return _MALFORMED
-    inner: Any = asked.get("http")
-    if type(inner) is _OBJECT:
+    inner = object_in(asked.get("http"))
+    if inner is not None:
         return _rebuilt(inner, given.get("client_ip"), inner.get("querystring"), now)
-    variables = given.get("var")
-    peer = variables.get("remote_addr") if type(variables) is _OBJECT else None
-    return _rebuilt(asked, peer, asked.get("query"), now)
+    return _rebuilt(asked, None if variables is None else variables.get("remote_addr"), asked.get("query"), now)
 
 
 def _rebuilt(asked: Mapping[str, Any], peer: object, query: object, now: int) -> tuple[RawRequest, bool] | Refusal:

@@ -22,7 +22,7 @@ from durwan.gateways.authzen.messages import (
 from durwan.gateways.authzen.search import NotSearchableError, Search
 from durwan.gateways.authzen.translation import Translation, answer_to
 from durwan.gateways.gate import Gate
-from durwan.gateways.serving.application import Document, Way
+from durwan.gateways.serving.application import GET, POST, Document, Way
 from durwan.gateways.serving.exchange import (
     Receive,
     Reply,
@@ -39,7 +39,6 @@ EVALUATION: Final = "/access/v1/evaluation"
 EVALUATIONS: Final = "/access/v1/evaluations"
 SEARCH: Final = "/access/v1/search/"
 METADATA: Final = "/.well-known/authzen-configuration"
-_POST: Final = frozenset({"POST"})
 _MEDIA_TYPE: Final = b"application/json"
 _REQUEST_ID: Final = b"x-request-id"
 # What may be sent back as it came.
@@ -49,8 +48,6 @@ _OBJECT: Final[type[dict[str, Any]]] = dict
 
 class _Asked:
     """What all endpoints to which JSON is posted have in common."""
-
-    methods: Final = _POST
 
     def __init__(self, most_body: int) -> None:
         self._most_body = most_body
@@ -154,7 +151,7 @@ class SearchEndpoint(_Asked):
     def __init__(self, search: Search, target: Literal["subject", "resource", "action"], most_body: int) -> None:
         super().__init__(most_body)
         self._search = search
-        self._target = target
+        self._target: Literal["subject", "resource", "action"] = target
 
     async def reply(self, message: Mapping[str, Any]) -> Reply:
         """All that was found. Pages are not divided, as the specification leaves open."""
@@ -176,8 +173,8 @@ def authzen_ways(gate: Gate, translation: Translation, search: Search, *, url: s
     }
     metadata = json_reply(_metadata(url, search))
     return {
-        **{path: Way(endpoint=endpoint, bearer=True) for path, endpoint in asked.items()},
-        METADATA: Way(endpoint=Document(lambda: metadata), open=True),
+        **{path: Way(endpoint=endpoint, methods=POST, bearer=True) for path, endpoint in asked.items()},
+        METADATA: Way(endpoint=Document(lambda: metadata), methods=GET, open=True),
     }
 
 

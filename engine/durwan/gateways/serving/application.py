@@ -26,6 +26,8 @@ from durwan.gateways.serving.exchange import (
 )
 from durwan.model.address import NetworkSet, parse_address
 
+GET: Final = frozenset({"GET", "HEAD"})
+POST: Final = frozenset({"POST"})
 _MOST_PEERS: Final = 1_024
 _BEARER: Final = b"bearer "
 _NOT_FOUND: Final = problem(404, "there is nothing at this path")
@@ -86,11 +88,13 @@ class Way:
 
     Attributes:
         endpoint: by what.
+        methods: to which methods; None for any.
         open: whether anybody may ask: for what says nothing of anybody.
         bearer: whether the secret of a caller may come as a bearer token.
     """
 
     endpoint: Endpoint
+    methods: frozenset[str] | None = None
     open: bool = False
     bearer: bool = False
 
@@ -112,7 +116,7 @@ class Application:
     def table(self) -> list[str]:
         """All that is answered, as `POST /access/v1/evaluation`, sorted."""
         every = [*self._ways.items(), *((path + b"/*", way) for path, way in self._prefixes.items())]
-        return sorted(f"{'|'.join(sorted(way.endpoint.methods or ())) or '*'} {path.decode()}" for path, way in every)
+        return sorted(f"{'|'.join(sorted(way.methods or ())) or '*'} {path.decode()}" for path, way in every)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's exchange; ASGI. Nothing but HTTP is spoken."""
@@ -124,7 +128,7 @@ class Application:
             return
         except Exception as error:  # noqa: BLE001 - a defect of ours: nobody passes by it
             # Nothing of its text: it may quote the request.
-            logging.getLogger("durwan").error("an endpoint failed: %s", type(error).__name__)
+            _log().log(logging.ERROR, "an endpoint failed: %s", type(error).__name__)
             reply = _FAULT
         await send_reply(reply, send)
 
@@ -137,7 +141,7 @@ class Application:
             refusal = self._callers.refusal(scope, bearer=way.bearer)
             if refusal is not None:
                 return refusal
-        allowed = way.endpoint.methods
+        allowed = way.methods
         if allowed is not None and scope["method"] not in allowed:
             methods = ", ".join(sorted(allowed)).encode()
             return problem(405, "this cannot be asked for with that method", ((b"allow", methods),))
@@ -155,7 +159,6 @@ class Document:
     """What is answered to GET by a function: health, readiness, metrics."""
 
     make: Callable[[], Reply]
-    methods: frozenset[str] = frozenset({"GET", "HEAD"})
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
         """The reply."""
@@ -164,4 +167,8 @@ class Document:
         return Reply(reply.status, reply.headers) if scope["method"] == "HEAD" else reply
 
 
-__all__ = ["Application", "Callers", "Document", "Way"]
+def _log() -> logging.Logger:
+    return logging.getLogger("durwan")
+
+
+__all__ = ["GET", "POST", "Application", "Callers", "Document", "Way"]

@@ -6,28 +6,37 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
+from durwan.audit.log import AuditLog
 from durwan.credentials.authenticator import Authenticator
 from durwan.credentials.secret import Secret
 from durwan.errors import DurwanError
+from durwan.gateways.activity import Activity
 from durwan.gateways.answer import Answers
 from durwan.gateways.authzen.endpoints import authzen_ways
 from durwan.gateways.authzen.entities import Entities, read_entities
 from durwan.gateways.authzen.search import Search
 from durwan.gateways.authzen.translation import Names, Translation
+from durwan.gateways.envoy import EnvoyListener
 from durwan.gateways.forward_auth import ForwardAuth, Forwarded, NginxAuth, Prefixed
 from durwan.gateways.gate import Gate, Parts
+from durwan.gateways.idempotency import Idempotency
+from durwan.gateways.metrics import Metrics, NoMetrics, Sources
 from durwan.gateways.opa import opa_ways
+from durwan.gateways.opentelemetry import OpenTelemetryMetrics
 from durwan.gateways.profiles import PROFILES
-from durwan.gateways.serving.application import Application, Callers, Document, Way
+from durwan.gateways.prometheus import PrometheusMetrics
+from durwan.gateways.serving.application import GET, Application, Callers, Document, Way
 from durwan.gateways.serving.checks import check
 from durwan.gateways.serving.configuration import AuthzenSection, Configuration
-from durwan.gateways.serving.exchange import Reply, json_reply
+from durwan.gateways.serving.envoy_listener import envoy_listener
+from durwan.gateways.serving.exchange import NO_STORE, Reply, json_reply
 from durwan.gateways.serving.identification import FollowedKeys, Identification, identification
 from durwan.gateways.serving.reading import ConfigurationError, Loaded
+from durwan.gateways.serving.recording import open_log
 from durwan.gateways.serving.resolving import Resolver
-from durwan.gateways.serving.routes import FollowedRoutes, routes_path
+from durwan.gateways.serving.routes import FollowedRoutes
 from durwan.gateways.serving.self_test import refuse_open_doors
 from durwan.gateways.serving.store import open_store
 from durwan.gateways.upstream import NAMES
@@ -80,6 +89,7 @@ class Service:
         routes: the routes.
         keys: keys outside of the policy set; None without.
         tried: how many requests the self-test saw refused.
+        envoy: where Envoy is answered; None where it is not.
     """
 
     loaded: Loaded
@@ -91,7 +101,14 @@ class Service:
     routes: FollowedRoutes
     keys: FollowedKeys | None
     tried: int
+    envoy: EnvoyListener | None
     _closing: list[Callable[[], object]]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests may come, and are answered by a policy that is fresh."""
+        status = self.engine.status()
+        return self.readiness.is_open and status.ready and not status.stale
 
     def reload(self) -> None:
         """Reads policies, routes and keys again. What cannot be read stays as it was, and is told in the log."""
@@ -125,10 +142,9 @@ def assemble(
     environment: Mapping[str, str] | None = None,
     *,
     clock: Clock = wall_clock,
-    worker: int = 1,
     records: bool = True,
 ) -> Service:
-    """What answers by a configuration, in the worker of that number; without a record where none is to be kept.
+    """What answers by a configuration, in this process; without a record where none is to be kept.
 
     Raises:
         ConfigurationError: settings are unsafe together, or what they name cannot be used.
@@ -137,25 +153,21 @@ def assemble(
     mistakes = check(loaded)
     if mistakes:
         raise ConfigurationError(mistakes)
-    return _Assembly(
-        loaded, os.environ if environment is None else environment, clock, worker, records=records
-    ).service()
+    return _Assembly(loaded, os.environ if environment is None else environment, clock, records=records).service()
 
 
 class _Assembly:
     """The making of a service; what was made is closed again where the rest cannot be."""
 
-    def __init__(
-        self, loaded: Loaded, environment: Mapping[str, str], clock: Clock, worker: int, *, records: bool
-    ) -> None:
+    def __init__(self, loaded: Loaded, environment: Mapping[str, str], clock: Clock, *, records: bool) -> None:
         self._loaded = loaded
         self._configuration: Configuration = loaded.configuration
         self._resolver = Resolver(loaded, environment)
         self._clock = clock
-        self._worker = worker
         self._records = records
         self._closing: list[Callable[[], object]] = []
         self._routes: FollowedRoutes | None = None
+        self._metrics: Metrics = NoMetrics()
 
     def service(self) -> Service:
         """The service.
@@ -177,17 +189,21 @@ class _Assembly:
         self._closing.append(store.close)
         engine, keys = self._engine(store)
         rules = self._rules()
-        path = routes_path(self._resolver.path(configuration.policies.path), self._named_routes())
-        routes = self._routes = FollowedRoutes(path, rules, lambda: engine.compiled.program.schema)
+        named = configuration.policies.routes
+        path = None if named is None else self._resolver.path(named)
+        routes = self._routes = FollowedRoutes(path, rules, lambda: engine.compiled)
         revoked = RevocationView(store, clock=self._clock).start()
         self._closing.append(revoked.close)
         who = identification(self._loaded, self._resolver, store, revoked, self._clock)
         parts = self._parts(engine, routes, who, store)
         tried = refuse_open_doors(parts, who.accepted, configuration, routes.table.routes)
-        gate = Gate(parts)
+        # Only now, since a server that does not start should leave no trace of itself in the record.
+        recorder = self._recorder()
+        self._metrics = self._counting(engine, recorder)
+        gate = Gate(replace(parts, recorder=recorder, metrics=self._metrics))
         readiness = Readiness()
         ways = self._ways(gate, engine, routes, keys)
-        health = self._health(engine, readiness)
+        health = {**self._health(engine, readiness), **self._exposed()}
         admin = None if configuration.admin is None else Application(health, replace(callers, secret=None))
         return Service(
             loaded=self._loaded,
@@ -199,6 +215,7 @@ class _Assembly:
             routes=routes,
             keys=keys,
             tried=tried,
+            envoy=envoy_listener(configuration, self._resolver, callers),
             _closing=self._closing,
         )
 
@@ -219,22 +236,24 @@ class _Assembly:
             )
         if not isinstance(store, MemoryState):
             gateways = max(configuration.state.gateways, configuration.workers)
-            loading["limits"] = SharedCounter(SharedLimits(store, gateways=gateways))
+            loading["limits"] = SharedCounter(SharedLimits(store, gateways=gateways), self._counted_alone)
         path = self._resolver.path(policies.path)
         keys = None
         if configuration.keys.file is not None:
             # What may stand in a key file, the policies say; so they are read once before.
-            with Engine.load(path, **{**loading, "on_reload": _nobody}) as first:
+            once: Loading = {**loading, "on_reload": _nobody}
+            with Engine.load(path, **once) as first:
                 keys = FollowedKeys(self._resolver.path(configuration.keys.file), first.compiled.program.schema)
             loading["keys"] = keys.table
-        engine = Engine.load(path, **loading, watch=policies.watch)
+        loading["watch"] = policies.watch
+        engine = Engine.load(path, **loading)
         self._closing.insert(0, engine.close)
         if configuration.workers > 1 and not configuration.state.shared and engine.compiled.program.limits:
             raise CountedAloneError(configuration.workers)
         return engine, keys
 
     def _reloaded(self, status: Status) -> None:
-        """The routes follow the policies, whose names they use; those that cannot be read stay as they were."""
+        """A file of routes is read again with the policies, whose names it uses; one that cannot be stays as it was."""
         if self._routes is not None and status.last_error is None:
             try:
                 self._routes.reload()
@@ -251,10 +270,6 @@ class _Assembly:
             identity=frozenset(name.decode() for name in NAMES),
         )
 
-    def _named_routes(self) -> Any:
-        named = self._configuration.policies.routes
-        return None if named is None else self._resolver.path(named)
-
     def _parts(self, engine: Engine, routes: FollowedRoutes, who: Identification, store: StateStore) -> Parts:
         configuration = self._configuration
         in_memory = isinstance(store, MemoryState)
@@ -263,12 +278,38 @@ class _Assembly:
             router=routes,
             authenticator=None if who.accepted is None else Authenticator(who.accepted, self._clock),
             sessions=who.sessions,
+            activity=Activity(store, lambda: self._metrics.failed("activity")) if configuration.activity else None,
+            idempotency=Idempotency(store) if configuration.idempotency else None,
             gateway=configuration.gateway.model_dump(exclude_none=True),
             answers=self._answers(),
             clock=self._clock,
             most_body=configuration.requests.most_body,
             waits=who.waits or not in_memory,
         )
+
+    def _recorder(self) -> AuditLog | None:
+        section = self._configuration.audit
+        if section is None or not self._records:
+            return None
+        log = open_log(section, self._resolver, self._clock)
+        # The last to be closed: whatever was answered is in it.
+        self._closing.append(log.close)
+        return log
+
+    def _counting(self, engine: Engine, recorder: AuditLog | None) -> Metrics:
+        sources = Sources(engine=engine, audit=None if recorder is None else recorder.status)
+        match self._configuration.metrics:
+            case "prometheus":
+                return PrometheusMetrics(sources)
+            case "otel":
+                return OpenTelemetryMetrics(sources)
+            case "none":
+                return NoMetrics()
+
+    def _counted_alone(self, alone: bool) -> None:
+        """Limits were charged; `alone` is whether by this gateway by itself, since the store cannot be asked."""
+        if alone:
+            self._metrics.failed("limits")
 
     def _answers(self) -> Answers:
         section, credentials = self._configuration.answers, self._configuration.credentials
@@ -293,8 +334,11 @@ class _Assembly:
         configuration = self._configuration
         ways: dict[str, Way] = {}
         if configuration.forward_auth:
-            forwarded = ForwardAuth(gate, Forwarded(routes.rules, self._clock, self._own_header()))
-            ways |= {FORWARD_AUTH: Way(endpoint=forwarded), NGINX: Way(endpoint=NginxAuth(forwarded))}
+            original = Forwarded(routes.rules, self._clock, self._own_header())
+            forwarded = ForwardAuth(gate, original, sends_bodies=configuration.proxies.sends_bodies)
+            # nginx never sends any.
+            ways |= {FORWARD_AUTH: Way(endpoint=forwarded)}
+            ways |= {NGINX: Way(endpoint=NginxAuth(ForwardAuth(gate, original)))}
         if configuration.authzen is not None:
             ways |= self._authzen(configuration.authzen, gate, engine, routes, keys)
         if configuration.opa is not None:
@@ -306,7 +350,7 @@ class _Assembly:
             return {}
         rules = self._rules()
         prefixed = Prefixed(ENVOY.encode(), rules, self._clock, self._own_header())
-        return {ENVOY: Way(endpoint=ForwardAuth(gate, prefixed))}
+        return {ENVOY: Way(endpoint=ForwardAuth(gate, prefixed, sends_bodies=self._configuration.proxies.sends_bodies))}
 
     def _own_header(self) -> bytes:
         return self._configuration.proxies.secret_header.encode()
@@ -350,10 +394,24 @@ class _Assembly:
         scheme = "http" if self._configuration.tls is None else "https"
         return f"{scheme}://{'localhost' if first is None else first}"
 
+    def _exposed(self) -> dict[str, Way]:
+        """Metrics, where somebody comes and asks for them; at the listener for all only for those who may call."""
+        if self._configuration.metrics != "prometheus":
+            return {}
+        return {
+            "/metrics": Way(
+                endpoint=Document(self._exposition), methods=GET, open=self._configuration.admin is not None
+            )
+        }
+
+    def _exposition(self) -> Reply:
+        content, kind = self._metrics.exposition()
+        return Reply(200, ((b"content-type", kind.encode()), NO_STORE), content)
+
     def _health(self, engine: Engine, readiness: Readiness) -> dict[str, Way]:
         return {
-            "/health": Way(endpoint=Document(lambda: json_reply({"alive": True})), open=True),
-            "/ready": Way(endpoint=Document(lambda: _ready(engine, readiness)), open=True),
+            "/health": Way(endpoint=Document(lambda: json_reply({"alive": True})), methods=GET, open=True),
+            "/ready": Way(endpoint=Document(lambda: _ready(engine, readiness)), methods=GET, open=True),
         }
 
 

@@ -18,6 +18,7 @@ def check(loaded: Loaded) -> list[Diagnostic]:
         *_policies(loaded),
         *_credentials(configuration, places),
         *_shared(configuration, places),
+        *_asked_one_by_one(configuration, places),
         *_hashed(configuration, places),
     ]
 
@@ -32,6 +33,27 @@ def _reachable(configuration: Configuration, places: Places) -> Iterator[Diagnos
                     f"`{listener}` can be reached from elsewhere, and whoever reaches it passes for a proxy",
                     "listen on loopback or at a socket, or have proxies show a secret: `proxies.secret`",
                 )
+
+
+    envoy = configuration.envoy
+    if envoy is None:
+        return
+    asks = configuration.proxies.secret is not None or envoy.clients is not None
+    if not asks and not envoy.listen.is_private:
+        yield mistakes.unsafe_setting(
+            places.value(("envoy",)),
+            f"`{envoy.listen}` can be reached from elsewhere, and whoever reaches it passes for Envoy",
+            "listen on loopback or at a socket, or have Envoy show a secret or a certificate: `proxies.secret`, "
+            "`envoy.clients`",
+        )
+    if envoy.clients is not None and configuration.tls is None:
+        yield mistakes.missing_setting(places.value(("envoy",)), "tls")
+    if envoy.listen.path and configuration.workers > 1:
+        yield mistakes.unsafe_setting(
+            places.value(("envoy",)),
+            "several workers cannot answer Envoy at one socket in the file system",
+            "listen at an address and port, `127.0.0.1:9191`, or have one worker",
+        )
 
 
 def _policies(loaded: Loaded) -> Iterator[Diagnostic]:
@@ -74,6 +96,16 @@ def _shared(configuration: Configuration, places: Places) -> Iterator[Diagnostic
             places.value(("workers",)),
             f"{configuration.workers} workers each remember for themselves which requests came before",
             "name what they share: `state.sqlite` on one machine, or `state.redis`",
+        )
+
+
+def _asked_one_by_one(configuration: Configuration, places: Places) -> Iterator[Diagnostic]:
+    """Each worker counts for itself, so each has to be asked."""
+    if configuration.workers > 1 and configuration.metrics == "prometheus" and configuration.admin is None:
+        yield mistakes.unsafe_setting(
+            places.value(("metrics",)),
+            "at listeners that several workers share, nobody knows whose metrics these are",
+            "name `admin`, an address and a port: the first worker answers there, the next one at the next port",
         )
 
 

@@ -66,16 +66,19 @@ class GatewaySection(Section):
 class ProxiesSection(Section):
     """The proxies that call, and are believed whom they ask for.
 
-    `networks` is where they are; over a socket in the file system, whoever can open it is one. `forwarded` is the header
-    in which they say from where a request came; `hops` are further proxies that stand before them, whose own addresses
-    in that header are passed over. On anything but loopback they have to show `secret` in `secret_header`.
+    `networks` is where they are; over a socket in the file system, whoever can open it is one. `forwarded` is the
+    header in which they say from where a request came; `hops` are further proxies that stand before them, whose own
+    addresses in that header are passed over. On anything but loopback they have to show `secret` in `secret_header`.
+    `sends_bodies` says that they send the body of each request that has one (`forwardBody` of Traefik): what is decided
+    about by its body is refused otherwise.
     """
 
     networks: list[Network] = Field(default_factory=lambda: ["127.0.0.0/8", "::1"])
     hops: list[Network] = Field(default_factory=list[Network])
     forwarded: Header = "x-forwarded-for"
     secret: SecretSource | None = None
-    secret_header: Header = "durwan-proxy-secret"
+    secret_header: Header = "durwan-proxy-secret"  # noqa: S105 - the name of a header
+    sends_bodies: Flag = False
 
 
 class RequestsSection(Section):
@@ -135,8 +138,8 @@ class AttemptsSection(Section):
 class CredentialsSection(Section):
     """Which credentials are accepted; what is left out is not.
 
-    `signatures` is a scheme by its name, `durwan` or one of an exchange, or a file with a profile of one's own. `bearer`
-    takes keys whose whole credential is a token.
+    `signatures` is a scheme by its name, `durwan` or one of an exchange, or a file with a profile of one's own.
+    `bearer` takes keys whose whole credential is a token.
     """
 
     signatures: str | None = None
@@ -194,16 +197,19 @@ class AnswersSection(Section):
 class AuditSection(Section):
     """The record of decisions. `strict` answers only what is recorded durably; otherwise a loss is an alarm.
 
-    Each worker writes a stream of its own below `directory`. `mask` and `hash` are attributes, `request.address` or
-    `client.*`; `hash` needs `key`. With `signing_key`, a PEM file, checkpoints are signed.
+    Each process writes a stream of its own below `directory`, as files or, with `kind: sqlite`, as one file. `mask` and
+    `hash` are attributes, `request.address` or `client.*`; `hash` needs `key`. With `signing_key`, a PEM file,
+    checkpoints are signed; they are exported to the directory `checkpoints`, from where they are to be copied away.
     """
 
     directory: File
+    kind: Literal["files", "sqlite"] = "files"
     strict: Flag = True
     mask: list[str] = Field(default_factory=list[str])
     hash: list[str] = Field(default_factory=list[str])
     key: SecretSource | None = None
     signing_key: File | None = None
+    checkpoints: File | None = None
     origin: str = "durwan"
 
 
@@ -236,9 +242,15 @@ class OpaSection(Section):
 
 
 class EnvoySection(Section):
-    """Envoy's external authorization over gRPC."""
+    """Envoy's external authorization over gRPC.
+
+    `sends_bodies` says that Envoy was told to send bodies (`with_request_body`). On anything but loopback, Envoy shows
+    `proxies.secret`, or, where there is `tls`, a certificate that comes from one of those in the file `clients`.
+    """
 
     listen: Listening = Listener(address="127.0.0.1", port=9191)
+    sends_bodies: Flag = False
+    clients: File | None = None
 
 
 class TlsSection(Section):

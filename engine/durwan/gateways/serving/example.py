@@ -134,7 +134,7 @@ cases:
     expect: deny
 """,
     "durwan.yaml": """\
-# `durwan serve` reads this. `durwan serve --check` says what is wrong with it, and prints all settings with their defaults.
+# `durwan serve` reads this. `durwan serve --check` says what is wrong with it, and prints all settings.
 policies: { path: policies }
 gateway: { environment: sandbox }
 listen: [127.0.0.1:8181]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from durwan.credentials.raw_request import Headers
 
@@ -41,24 +41,8 @@ class Reply:
     body: bytes = b""
 
 
-class Endpoint(Protocol):
-    """What answers at a path.
-
-    `methods` are those that it answers to; None for any.
-    """
-
-    @property
-    def methods(self) -> frozenset[str] | None:
-        """Those that it answers to."""
-        ...
-
-    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        """The reply.
-
-        Raises:
-            DisconnectedError: there is nobody to answer.
-        """
-        ...
+# What answers at a path. It raises DisconnectedError where there is nobody to answer.
+Endpoint = Callable[[Scope, Receive], Awaitable[Reply]]
 
 
 def json_reply(value: object, status: int = 200, headers: Headers = ()) -> Reply:

@@ -27,7 +27,7 @@ class Section(BaseModel):
 
 def _duration(value: Any) -> Any:
     found = parse_duration(value) if type(value) is str else None
-    if value == 0 or value == "0s":
+    if value in (0, "0s"):
         return 0
     if found is None or found < 0:
         raise ValueError("a duration such as `30s` or `1h30m`")

@@ -32,6 +32,9 @@ _OTHERS: Final = frozenset(
     f"{PREFIX}{name}"
     for name in ("CONFIG", "CACHE", "KEYS", "SECRETS", "SEALING_KEY", "SEALING_KEY_FILE", "SEALING_KEY_COMMAND")
 )
+# `dict` and `list` themselves; by these names a type checker knows what is in them.
+_OBJECT: Final[type[dict[str, Any]]] = dict
+_LIST: Final[type[list[Any]]] = list
 _ENVIRONMENT: Final = "the environment"
 
 Place = tuple[str | int, ...]
@@ -154,7 +157,7 @@ def _apply(
 def _value(text: str, *, is_list: bool) -> Any:
     document, _ = parse_yaml(Source(_ENVIRONMENT, text))
     value: Any = text if document is None else document.data
-    return [value] if is_list and not isinstance(value, list) else value
+    return [value] if is_list and type(value) is not _LIST else value
 
 
 def _put(data: dict[str, Any], place: Place, value: Any) -> None:
@@ -244,40 +247,40 @@ def _place(detail: ErrorDetails, data: Any) -> Place:
     found: list[str | int] = []
     inner = data
     for step in detail["loc"]:
-        is_there = (isinstance(inner, dict) and step in inner) or (isinstance(inner, list) and isinstance(step, int))
-        if is_there:
-            inner = inner[step]
+        below = _at(inner, (step,))
+        if below is not _NOWHERE:
+            inner = below
             found.append(step)
-        elif detail["type"] == "missing" and isinstance(inner, dict) and step == detail["loc"][-1]:
+        elif detail["type"] == "missing" and type(inner) is _OBJECT and step == detail["loc"][-1]:
             found.append(step)
     return tuple(found)
 
 
+# What a setting has to be, by what pydantic says of it.
+_EXPECTED: Final = {
+    "string_type": "text",
+    "string_too_short": "text that is not empty",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "bool_type": "`true` or `false`",
+    "list_type": "a list",
+    "too_short": "a list of at least one",
+    "model_type": "a mapping of settings",
+    "dict_type": "a mapping of settings",
+}
+
+
 def _expected(detail: ErrorDetails) -> str:
-    context = detail.get("ctx", {})
-    match detail["type"]:
+    context, kind = detail.get("ctx", {}), detail["type"]
+    match kind:
         case "value_error":
             return str(context["error"])
         case "literal_error":
             return str(context["expected"]).replace("'", "`")
         case "string_pattern_mismatch":
             return f"text that matches `{context['pattern']}`"
-        case "string_type":
-            return "text"
-        case "int_type" | "int_parsing":
-            return "a whole number"
-        case "bool_type":
-            return "`true` or `false`"
-        case "list_type":
-            return "a list"
-        case "model_type" | "dict_type":
-            return "a mapping of settings"
-        case "too_short":
-            return "a list of at least one"
-        case "string_too_short":
-            return "text that is not empty"
         case _:
-            return detail["msg"].removeprefix("Input should be ")
+            return _EXPECTED.get(kind) or detail["msg"].removeprefix("Input should be ")
 
 
 def _section_at(place: Place) -> type[Section] | None:
@@ -314,12 +317,14 @@ def _has(data: Any, place: Place) -> bool:
 
 def _at(data: Any, place: Place) -> Any:
     for step in place:
-        if isinstance(data, dict) and step in data:
-            data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and 0 <= step < len(data):
-            data = data[step]
-        else:
+        found: Any = _NOWHERE
+        if type(data) is _OBJECT:
+            found = data.get(str(step), _NOWHERE)
+        elif type(data) is _LIST and type(step) is int and 0 <= step < len(data):
+            found = data[step]
+        if found is _NOWHERE:
             return _NOWHERE
+        data = found
     return data
 
 

@@ -1,50 +1,50 @@
-"""The routes of a server, which follow its policy set: read again whenever that is reloaded."""
+"""The routes of a server: those of its policy set, which change with it, or those of a file of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal
-from durwan.model.schema import Schema
 from durwan.routing import RequestRules, Routed, Router, RouteTable
 from durwan.routing.routes_file import load_routes
+from durwan.runtime.policy import Compiled
 
-_BY_ITSELF = "routes.yaml"
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A router, and the policy whose routes it has."""
 
-def routes_path(policies: Path, named: Path | None) -> Path | None:
-    """The file of routes: as it is named, else that of the policy set; None where there is none."""
-    if named is not None:
-        return named
-    own = policies / _BY_ITSELF
-    return own if own.is_file() else None
+    compiled: Compiled
+    router: Router
 
 
 class FollowedRoutes:
-    """A router whose table can be another one from one request to the next.
+    """A router whose table is another one from the moment at which another policy decides.
 
     Args:
-        path: the file of routes; None for no routes, and then nothing is found.
+        path: a file of routes that stands for those of the policy set; None for its own.
         rules: which requests are taken up.
-        schema: what the policies declare, now and whenever they are reloaded.
+        compiled: the policy that decides now.
 
     Raises:
         PolicyError: the file has mistakes.
         RoutesFileError: it cannot be read.
     """
 
-    def __init__(self, path: Path | None, rules: RequestRules, schema: Callable[[], Schema]) -> None:
+    def __init__(self, path: Path | None, rules: RequestRules, compiled: Callable[[], Compiled]) -> None:
         self._path = path
         self._rules = rules
-        self._schema = schema
-        self._router = self._made()
+        self._compiled = compiled
+        self._given = None if path is None else load_routes(path, compiled().program.schema)
+        self._made = self._make(compiled())
 
     @property
     def table(self) -> RouteTable:
         """The routes as they are now."""
-        return self._router.table
+        return self._router().table
 
     @property
     def rules(self) -> RequestRules:
@@ -53,23 +53,32 @@ class FollowedRoutes:
 
     def read(self, raw: RawRequest) -> Routed | Refusal:
         """As `Router.read`."""
-        return self._router.read(raw)
+        return self._router().read(raw)
 
     def address_of(self, raw: RawRequest) -> str | Refusal:
         """As `Router.address_of`."""
-        return self._router.address_of(raw)
+        return self._router().address_of(raw)
 
     def reload(self) -> None:
-        """Reads the file again.
+        """Reads the file of routes again, where there is one.
 
         Raises:
             DurwanError: it has mistakes now, or cannot be read; then the routes stay as they were.
         """
-        self._router = self._made()
+        compiled = self._compiled()
+        if self._path is not None:
+            self._given = load_routes(self._path, compiled.program.schema)
+        self._made = self._make(compiled)
 
-    def _made(self) -> Router:
-        table = RouteTable(()) if self._path is None else load_routes(self._path, self._schema())
-        return Router(table, self._rules)
+    def _router(self) -> Router:
+        made, compiled = self._made, self._compiled()
+        if made.compiled is not compiled:
+            made = self._made = self._make(compiled)
+        return made.router
+
+    def _make(self, compiled: Compiled) -> _Made:
+        table = compiled.routes if self._given is None else self._given
+        return _Made(compiled, Router(RouteTable(()) if table is None else table, self._rules))
 
 
-__all__ = ["FollowedRoutes", "routes_path"]
+__all__ = ["FollowedRoutes"]

@@ -14,6 +14,7 @@ from durwan.diagnostics.terminal import visible
 from durwan.errors import DurwanError, PolicyError
 from durwan.gateways.serving.assembly import assemble
 from durwan.gateways.serving.checks import check
+from durwan.gateways.serving.kinds import Listener
 from durwan.gateways.serving.reading import ConfigurationError, Loaded
 from durwan.gateways.serving.self_test import OpenDoorError
 from durwan.gateways.serving.server import Process, name_of, open_socket
@@ -53,17 +54,33 @@ class Server:
         if mistakes:
             raise ConfigurationError(mistakes)
         with ExitStack() as opened:
-            sockets = [self._opened(opened, open_socket(each)) for each in configuration.listen]
-            admin = None if configuration.admin is None else self._opened(opened, open_socket(configuration.admin))
-            names = [name_of(each) for each in (*sockets, *([] if admin is None else [admin]))]
-            if configuration.workers == 1:
-                return self._work(sockets, admin, 1, lambda: self._say(names))
-            return self._supervise(sockets, admin, names)
+            sockets = [self._opened(opened, each) for each in configuration.listen]
+            admins = [self._opened(opened, each) for each in self._admins()]
+            names = [name_of(each) for each in (*sockets, *admins)]
+            if configuration.workers > 1:
+                return self._supervise(sockets, admins, names)
+            code, why = self._work(sockets, admins, 1, lambda: self._say(names))
+            self._tell(why)
+            return code
 
-    def _supervise(self, sockets: list[socket.socket], admin: socket.socket | None, names: list[str]) -> int:
+    def _admins(self) -> list[Listener]:
+        """Where operators ask: each worker by itself, the second at the next port, or at a socket with its number."""
+        configuration = self.loaded.configuration
+        first = configuration.admin
+        if first is None:
+            return []
+        return [
+            first.model_copy(update={
+                "port": first.port + number if first.port else 0,
+                "path": f"{first.path}.{number + 1}" if first.path and number else first.path,
+            })
+            for number in range(configuration.workers)
+        ]  # fmt: skip
+
+    def _supervise(self, sockets: list[socket.socket], admins: list[socket.socket], names: list[str]) -> int:
         stop = self.loaded.configuration.stop
         supervisor = Supervisor(
-            work=lambda number, ready: self._work(sockets, admin, number, ready),
+            work=lambda number, ready: self._work(sockets, admins, number, ready),
             count=self.loaded.configuration.workers,
             patience=(stop.drain + stop.grace) / _SECOND + 5,
             ready=lambda: self._say(names),
@@ -71,43 +88,44 @@ class Server:
         try:
             return supervisor.run()
         except WorkerError as error:
-            self._tell(error)
+            self._tell(str(error))
             return error.code if error.code > 0 else _REFUSED
 
     def _work(
-        self, sockets: list[socket.socket], admin: socket.socket | None, number: int, ready: Callable[[], object]
-    ) -> int:
-        """The work of a worker. Where it cannot start, none of them can: the first one says why, for all."""
+        self, sockets: list[socket.socket], admins: list[socket.socket], number: int, ready: Callable[[], object]
+    ) -> tuple[int, str]:
+        """The work of a worker: its exit code, and why it could not start."""
         try:
-            service = assemble(self.loaded, self.environment, worker=number)
+            service = assemble(self.loaded, self.environment)
+            Process(service, sockets, admins[number - 1] if admins else None, ready).run()
         except DurwanError as error:
-            if number == 1:
-                self._tell(error)
-            return code_of(error)
-        Process(service, sockets, admin, ready).run()
-        return 0
+            return code_of(error), str(error)
+        return 0, ""
 
-    def _tell(self, error: DurwanError) -> None:
-        self.told.write(f"durwan: error: {visible_lines(str(error))}\n")
-        self.told.flush()
+    def _tell(self, why: str) -> None:
+        if why:
+            self.told.write(f"durwan: error: {visible_lines(why)}\n")
+            self.told.flush()
 
     def _say(self, names: list[str]) -> None:
         configuration = self.loaded.configuration
         scheme = "http" if configuration.tls is None else "https"
         shown = [name if name.startswith("unix:") else f"{scheme}://{name}" for name in names]
+        if configuration.envoy is not None:
+            shown.append(f"grpc://{configuration.envoy.listen}")
         many = "" if configuration.workers == 1 else f", {configuration.workers} workers"
         self.told.write(f"durwan: answering at {', '.join(shown)}{many}\n")
         self.told.flush()
 
-    @staticmethod
-    def _opened(stack: ExitStack, opened: socket.socket) -> socket.socket:
-        def close() -> None:
-            path = opened.getsockname() if opened.fileno() >= 0 and opened.family == socket.AF_UNIX else None
-            opened.close()
-            if path:
-                Path(path).unlink(missing_ok=True)
-
-        stack.callback(close)
+    def _opened(self, stack: ExitStack, listener: Listener) -> socket.socket:
+        """A socket that is closed at the end; one in the file system is gone then."""
+        placed = (
+            listener.model_copy(update={"path": str(self.loaded.file(listener.path))}) if listener.path else listener
+        )
+        opened = open_socket(placed)
+        if placed.path:
+            stack.callback(Path(placed.path).unlink, missing_ok=True)
+        stack.callback(opened.close)
         return opened
 
 

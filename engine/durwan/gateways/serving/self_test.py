@@ -1,7 +1,7 @@
 """What has to be refused before anything is answered: a server that lets it through does not start (R69).
 
-The policy set's own tests, those under `must_pass`, are run wherever it is loaded. Here whole requests go the whole way:
-those that the configuration names, and, at every route that is not public, one without a credential.
+The policy set's own tests, those under `must_pass`, are run wherever it is loaded. Here whole requests go the whole
+way: those that the configuration names, and, at every route that is not public, one without a credential.
 """
 
 from __future__ import annotations

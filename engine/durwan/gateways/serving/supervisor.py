@@ -1,10 +1,10 @@
 """Several processes that answer at the same sockets, and the one that starts, watches and stops them.
 
-The parent binds the sockets, forks, and does nothing else: it has no threads, no policy and no secrets. Each worker loads
-an engine of its own, and takes connections from the same listening sockets. With sockets of their own (SO_REUSEPORT)
-connections would be spread more evenly, but those handed to a worker that hangs or is stopped would wait for it, or be
-lost; so whoever is free takes the next one. uvicorn's own supervisor would do, but starts workers anew on SIGHUP instead
-of having them reload, and answers before all of them have passed their tests.
+The parent binds the sockets, forks, and does nothing else: it has no threads, no policy and no secrets. Each worker
+loads an engine of its own, and takes connections from the same listening sockets. With sockets of their own
+(SO_REUSEPORT) connections would be spread more evenly, but those handed to a worker that hangs or is stopped would wait
+for it, or be lost; so whoever is free takes the next one. uvicorn's own supervisor would do, but starts workers anew on
+SIGHUP instead of having them reload, and answers before all of them have passed their tests.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -23,10 +23,13 @@ from typing import Final, NoReturn
 
 from durwan.errors import DurwanError
 
-# The work of one worker: it calls `ready` once it answers, and returns its exit code.
-Work = Callable[[int, Callable[[], object]], int]
+# The work of one worker, by its number: it calls `ready` once it answers, and returns its exit code, and why it could
+# not start.
+Work = Callable[[int, Callable[[], object]], tuple[int, str]]
 
 _READY: Final = b"."
+# As much as a pipe takes in one piece (POSIX, PIPE_BUF).
+_LONGEST_WHY: Final = 4_096
 _LONGEST_START: Final = 60.0
 _LOOK_EVERY: Final = 0.2
 # A worker that ends so soon after it began has not ended by accident.
@@ -37,11 +40,15 @@ _FAULT: Final = 10
 
 
 class WorkerError(DurwanError):
-    """A worker could not start; it has said why."""
+    """A worker could not start.
 
-    def __init__(self, number: int, code: int) -> None:
+    Attributes:
+        code: its exit code.
+    """
+
+    def __init__(self, number: int, code: int, why: str) -> None:
         self.code = code
-        super().__init__(f"worker {number} ended with {code} before it answered anything")
+        super().__init__(why or f"worker {number} ended with {code} before it answered anything")
 
 
 @dataclass(slots=True)
@@ -52,6 +59,7 @@ class _Worker:
     told: int
     began: float
     is_ready: bool = False
+    why: str = ""
 
 
 @dataclass(slots=True)
@@ -102,7 +110,7 @@ class Supervisor:
         while not all(each.is_ready for each in self._workers.values()) and not self._signal:
             self._hear(max(min(end - time.monotonic(), _LOOK_EVERY), 0))
             for worker, code in self._ended():
-                raise WorkerError(worker.number, code)
+                raise WorkerError(worker.number, code, worker.why)
             if time.monotonic() >= end:
                 raise DurwanError(f"the workers did not answer within {_LONGEST_START:.0f} seconds")
 
@@ -127,9 +135,10 @@ class Supervisor:
             for each in (*_STOPPED, signal.SIGHUP):
                 signal.signal(each, signal.SIG_DFL)
             _end_with(stays)
-            code = self.work(number, lambda: os.write(tells, _READY))
+            code, why = self.work(number, lambda: os.write(tells, _READY))
+            os.write(tells, why.encode("utf-8", "replace")[:_LONGEST_WHY])
         except BaseException as error:  # noqa: BLE001 - nothing of the parent's may run in its child
-            logging.getLogger("durwan").error("worker %d failed: %s", number, type(error).__name__)
+            logging.getLogger("durwan").log(logging.ERROR, "worker %d failed: %s", number, type(error).__name__)
         finally:
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
@@ -139,8 +148,10 @@ class Supervisor:
         waiting = [each for each in self._workers.values() if not each.is_ready]
         found, _, _ = select.select([each.told for each in waiting], [], [], seconds)
         for worker in waiting:
-            if worker.told in found and os.read(worker.told, 1) == _READY:
-                worker.is_ready = True
+            if worker.told in found:
+                heard = os.read(worker.told, _LONGEST_WHY)
+                worker.is_ready = heard == _READY
+                worker.why = "" if worker.is_ready else worker.why + heard.decode("utf-8", "replace")
 
     # ----------------------------------------------------------------------------------------------------- watching
 
@@ -151,7 +162,7 @@ class Supervisor:
                 self._soon = self._soon + 1 if time.monotonic() - worker.began < _SOON else 0
                 logging.getLogger("durwan").error("worker %d ended with %d, and is started anew", worker.number, code)
                 if self._soon >= _MOST_SOON:
-                    raise WorkerError(worker.number, code)
+                    raise WorkerError(worker.number, code, worker.why)
                 self._fork(worker.number)
 
     def _ended(self) -> Iterator[tuple[_Worker, int]]:
@@ -160,6 +171,9 @@ class Supervisor:
             found, status = os.waitpid(pid, os.WNOHANG)
             if found:
                 worker = self._workers.pop(pid)
+                worker.why += (
+                    os.read(worker.told, _LONGEST_WHY).decode("utf-8", "replace").removeprefix(_READY.decode())
+                )
                 os.close(worker.told)
                 os.close(_HELD.pop(pid))
                 yield worker, os.waitstatus_to_exitcode(status)
@@ -183,16 +197,20 @@ class Supervisor:
             os.kill(pid, number)
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self) -> Generator[None]:
         before = {each: signal.getsignal(each) for each in (*_STOPPED, signal.SIGHUP)}
         for each in _STOPPED:
             signal.signal(each, self._stopped)
-        signal.signal(signal.SIGHUP, lambda *_: self._tell(signal.SIGHUP))
+        signal.signal(signal.SIGHUP, self._again)
         try:
             yield
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+    def _again(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self._tell(number)
 
     def _stopped(self, number: int, frame: FrameType | None) -> None:
         del frame
