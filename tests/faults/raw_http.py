@@ -139,19 +139,18 @@ def _with_target(random: Random, raw: bytes) -> bytes:
     return method + b" " + random.choice((random.choice(_WORDS), target + random.choice(_WORDS))) + space + rest
 
 
-def send(port: int, raw: bytes) -> tuple[int, bytes]:
-    """The port that something was sent from, and what came back until the server closed or said nothing more."""
-    found, own = b"", 0
+def send(port: int, raw: bytes, source: str) -> bytes:
+    """What comes back to an address of this machine until the server closes, or says nothing more."""
+    found = b""
     try:
-        with socket.create_connection(("127.0.0.1", port)) as connection:
-            own = connection.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), source_address=(source, 0)) as connection:
             connection.settimeout(_PATIENCE)
             connection.sendall(raw)
             while part := connection.recv(65536):
                 found += part
     except (TimeoutError, ConnectionError):
         pass
-    return own, found
+    return found
 
 
 class Side:
@@ -159,26 +158,35 @@ class Side:
 
     def __init__(self, folder: Path, token: str | None) -> None:
         self.venue = Venue(folder, waits=False, token=token)
+        self._sent = 0
 
     def see(self, port: int, batch: Sequence[bytes]) -> list[Seen]:
-        """Sends one after the other, and when all is quiet looks at what became of each, known by where it came from."""
+        """Sends one after the other, and when all is quiet looks at what became of each, by where it came from."""
         app, recorder = self.venue.app, self.venue.recorder
         app.reached.clear()
         recorder.records.clear()
-        sent = [send(port, raw) for raw in batch]
+        sources = [self._another_source() for _ in batch]
+        sent = [send(port, raw, source) for raw, source in zip(batch, sources, strict=True)]
         while True:
             before = len(app.reached), len(recorder.records)
             time.sleep(_QUIET)
             if before == (len(app.reached), len(recorder.records)):
                 break
         allowed = {each.decision_id: each for each in recorder.records if each.effect == "allow"}
-        by_port: dict[int, list[Reached]] = {}
+        by_source: dict[str, list[Reached]] = {}
         for each in app.reached:
-            by_port.setdefault(each.scope["client"][1], []).append(each)
-        return [
-            self._seen(raw, response, by_port.pop(own, []), allowed)
-            for raw, (own, response) in zip(batch, sent, strict=True)
+            by_source.setdefault(each.scope["client"][0], []).append(each)
+        seen = [
+            self._seen(raw, response, by_source.pop(source, []), allowed)
+            for raw, response, source in zip(batch, sent, sources, strict=True)
         ]
+        assert not by_source, "something reached the application that nobody sent"
+        return seen
+
+    def _another_source(self) -> str:
+        """An address of this machine that was not used before, by which a request is known although it comes late."""
+        self._sent += 1
+        return f"127.{1 + (self._sent >> 16)}.{(self._sent >> 8) & 255}.{self._sent & 255}"
 
     def _seen(self, raw: bytes, response: bytes, reached: list[Reached], allowed: dict[str, DecisionRecord]) -> Seen:
         statuses = tuple(int(each) for each in re.findall(rb"HTTP/1\.1 ([1-5]\d\d) ", response))
@@ -224,14 +232,17 @@ def _is_small(body: bytes) -> bool:
 
 
 def _differ(one: Seen, other: Seen) -> bool:
-    """Whether two parsers let through the same bytes as different requests."""
-    for mine, theirs in zip(one.reached, other.reached, strict=False):
-        names = ("type", "method", "raw_path", "query_string")
-        if any(mine.scope.get(name) != theirs.scope.get(name) for name in names):
-            return True
-        if mine.scope["path"] == "/orders" and mine.ended and theirs.ended and mine.body != theirs.body:
-            return True
-    return False
+    """Whether two parsers let through the same bytes as different requests.
+
+    Where there are several requests on a connection, which of them is which would be a guess: they are not compared.
+    """
+    if any(len(seen.reached) != 1 or len([code for code in seen.statuses if code > 199]) > 1 for seen in (one, other)):
+        return False
+    mine, theirs = one.reached[0], other.reached[0]
+    names = ("type", "method", "raw_path", "query_string")
+    if any(mine.scope.get(name) != theirs.scope.get(name) for name in names):
+        return True
+    return mine.scope["path"] == "/orders" and mine.ended and theirs.ended and mine.body != theirs.body
 
 
 def run(folder: Path, mutations: int, seed: int = 1, *, unprotected: bool = False) -> Counts:

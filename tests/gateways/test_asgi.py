@@ -114,9 +114,12 @@ def test_a_body_has_a_bound(venue: Venue, port: int) -> None:
     # No byte of the body is waited for.
     assert status(exchange(port, over[: over.index(b"\r\n\r\n") + 4])) == 400
     chunked = order(venue).partition(b"Content-Length")[0] + b"Transfer-Encoding: chunked\r\n\r\n"
-    chunk = b"800\r\n" + b" " * 2048 + b"\r\n"
-    assert problem(exchange(port, chunked + chunk * 3))["code"] == "request_too_large"
-    assert len(venue.app.reached) == 1
+    for size, expected in ((venue.gate.most_body, 200), (venue.gate.most_body + 1, 400)):
+        sent = b"%x\r\n" % size + fill + b" " * (size - len(fill)) + b"\r\n0\r\n\r\n"
+        assert status(exchange(port, chunked + sent)) == expected
+    endless = b"800\r\n" + b" " * 2048 + b"\r\n"
+    assert problem(exchange(port, chunked + endless * 3))["code"] == "request_too_large"
+    assert len(venue.app.reached) == 2
 
 
 def test_a_chunked_body_is_one_body(venue: Venue, port: int) -> None:

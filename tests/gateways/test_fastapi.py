@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -251,3 +253,24 @@ def test_what_is_added_later_stands_before_the_gate(venue: Venue, reached: list[
         assert status(exchange(port, head + b"Access-Control-Request-Method: POST\r\n\r\n")) == 200
         assert Site(venue, port).ask("GET", "/admin")[0] == 403
     assert not reached
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_middleware_needs_no_framework() -> None:
+    """Neither a framework nor a server is imported by the middleware, and none has to be there."""
+    done = run_python(
+        "import sys\n"
+        "for name in ('starlette', 'fastapi', 'uvicorn', 'anyio'): sys.modules[name] = None\n"
+        "import durwan.gateways.asgi"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_missing_framework_says_how_to_get_it() -> None:
+    """Without FastAPI, importing its adapter says what installs it."""
+    done = run_python("import sys; sys.modules['fastapi'] = None\nimport durwan.gateways.fastapi")
+    assert done.returncode == 1
+    assert done.stderr.rstrip().endswith("durwan.gateways.fastapi needs FastAPI: pip install fastapi")

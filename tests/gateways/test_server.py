@@ -270,6 +270,22 @@ def test_workers_share_what_came_before(venue: Venue) -> None:
         assert sorted(found) == [200] + [401] * 23
 
 
+def test_a_server_logs_one_object_a_line(venue: Venue) -> None:
+    """R60, R61: what is refused is noted without key, address, path or secret; a broken reload says what is wrong."""
+    with serving(venue.configuration, venue.folder / "log") as server:
+        for target in ("/orders", "/nowhere\x1b[31m", "//"):
+            server.send("GET", "/forward-auth", [*forwarded("GET", target), *venue.bearer.items()])
+            server.send("GET", "/forward-auth", forwarded("GET", target))
+        (venue.folder / "policies" / "api.policy").write_text("nonsense")
+        server.signal(signal.SIGHUP)
+        time.sleep(0.6)
+        server.exchange(b"nonsense\r\n\r\n")
+    events = [json.loads(line) for line in server.said().splitlines() if not line.startswith("durwan: answering at ")]
+    assert {"refused", "policy_reload_failed"} <= {each["event"] for each in events}
+    said = server.said()
+    assert not any(text in said for text in (venue.token.reveal().decode(), CLIENT, "/nowhere", "reader", "\x1b"))
+
+
 # ----------------------------------------------------------------------------------------------------- not starting
 
 

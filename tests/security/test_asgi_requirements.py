@@ -316,6 +316,12 @@ def test_an_odd_scope_is_refused(venue: Venue, changes: dict[str, Any]) -> None:
     assert not venue.app.reached
 
 
+def test_what_others_say_of_the_path_is_not_passed_on(venue: Venue) -> None:
+    """Where the decoded path alone was rewritten before the gate, the application gets what was decided about."""
+    asyncio.run(call(venue, order_scope(venue, path="/admin"), body_in_two()))
+    assert [(each.scope["path"], each.scope["raw_path"]) for each in venue.app.reached] == [("/orders", b"/orders")]
+
+
 # ------------------------------------------------------------------------------------------------------------- R40
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,12 +13,13 @@ from random import Random
 import pytest
 
 from durwan.state.errors import StateUnavailableError
+from durwan.state.identity import identity
 from durwan.state.memory import MemoryState
 from durwan.state.observations import Buckets, Members
 from durwan.state.sqlite import SqliteState
 from durwan.state.store import BUCKETS, Record, Sighted, Sighting, StateStore, Tally, Watch
 from tests.state.conftest import NOW
-from tests.state.servers import ENGINES, Server, missing
+from tests.state.servers import ENGINES, Server, missing, running
 
 MINUTE = Watch(name="asked", period=60_000)
 ODD = Watch(name="odd", period=1_000)  # no multiple of six: its parts are a little longer
@@ -308,3 +311,42 @@ def test_threads_that_keep_at_once_agree(store: StateStore) -> None:
 
         with ThreadPoolExecutor(8) as pool:
             assert len(set(pool.map(keep, range(8)))) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_server_that_is_gone_says_nothing(servers: dict[str, Server], engine: str) -> None:
+    """While the server is stopped, nothing is said within the deadline; once it runs again, it counts on."""
+    if engine not in servers:
+        pytest.skip(missing(engine))
+    with running(engine) as server:
+        store = server.state(lambda: NOW, deadline=0.2)
+        assert count(store, NOW, 1) == 1
+        server.process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(StateUnavailableError):
+            count(store, NOW, 0)
+        with pytest.raises(StateUnavailableError):
+            store.keep_first(first(b"one"), now=NOW)
+        assert time.monotonic() - began < 2
+        server.process.send_signal(signal.SIGCONT)
+        assert count(server.state(lambda: NOW), NOW, 1) >= 2
+        store.close()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_first_record_that_was_changed_is_not_believed(servers: dict[str, Server], engine: str) -> None:
+    """A record that somebody put into the server, or under another id, is nobody's first one."""
+    if engine not in servers:
+        pytest.skip(missing(engine))
+    server = servers[engine]
+    server.ask("FLUSHALL")
+    store = server.state(lambda: NOW)
+    store.keep_first(first(b"one", "a"), now=NOW)
+    key = "durwan:" + identity("record", "first", "a")
+    server.ask("RENAME", key, "durwan:" + identity("record", "first", "b"))
+    with pytest.raises(StateUnavailableError, match="another one"):
+        store.keep_first(first(b"two", "b"), now=NOW)
+    server.ask("SET", key, "x" * 100)
+    with pytest.raises(StateUnavailableError, match="no gateway"):
+        store.keep_first(first(b"two", "a"), now=NOW)
+    store.close()

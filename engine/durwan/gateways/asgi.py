@@ -23,6 +23,7 @@ from durwan.gateways.asgi_request import (
     Receive,
     Scope,
     Send,
+    codings_of,
     declared_length,
     doubt,
     raw_request,
@@ -31,6 +32,7 @@ from durwan.gateways.connection import Connection
 from durwan.gateways.decided import Begun
 from durwan.gateways.gate import Gate
 from durwan.gateways.upstream import without_identity
+from durwan.model.address import format_address, parse_address
 from durwan.routing.target import decoded
 from durwan.runtime.engine import wall_clock
 
@@ -81,8 +83,8 @@ class DurwanMiddleware:
         gate: what decides.
         root_path: what the server puts before every path, uvicorn's `--root-path`. Scopes with another are refused.
         trailers_apart: whether the server keeps the trailers of a chunked body out of the headers, as uvicorn does
-            with `--http h11`. Where it does not, requests with such a body are refused if a proxy speaks in their
-            headers for a client.
+            with `--http h11`. With httptools it appends them, and whoever wrote the body may have written what a proxy
+            seems to say: there, requests with such a body are refused if a proxy speaks for a client.
     """
 
     def __init__(self, app: ASGIApp, gate: Gate, *, root_path: str = "", trailers_apart: bool = False) -> None:
@@ -143,12 +145,18 @@ class DurwanMiddleware:
         received = wall_clock()
         try:
             raw = raw_request(scope, self._root_path, received)
-            refusal = doubt(scope, self._root_path, raw.headers, trailers_apart=self._trailers_apart)
+            refusal = doubt(scope, self._root_path, raw.headers)
         except Exception:  # noqa: BLE001 - a server that says something else than ASGI has it
             raw, refusal = RawRequest("", b"", (), b"", "", received), refuse("request_malformed")
         if refusal is not None:
             return Begun(raw=raw, refusal=refusal, started=time.perf_counter())
-        return self._gate.begin(raw)
+        begun = self._gate.begin(raw)
+        if begun.routed is None or self._trailers_apart or not codings_of(raw.headers):
+            return begun
+        peer = parse_address(raw.peer)
+        if peer is not None and format_address(peer) == begun.routed.address:
+            return begun
+        return begun.refused(refuse("header_refused"))
 
     async def _body(self, begun: Begun, receive: Receive) -> bytes | Refusal:
         """The whole body, or why it is not had. Whoever gives up meanwhile has been refused, and that is recorded."""
@@ -204,9 +212,15 @@ class _Watched:
         return {"type": "websocket.disconnect", "code": self._closed_by, "reason": ""}
 
     async def send(self, message: Message) -> None:
-        """Sends a message, unless the connection has ended by now."""
+        """Sends a message.
+
+        Raises:
+            ConnectionAbortedError: the connection has ended by now; servers raise an OSError for one that is closed.
+        """
         if self._closed_by is None and (message["type"] != "websocket.send" or await self._holds()):
             await self._send(message)
+        else:
+            raise ConnectionAbortedError("the connection was closed: its credential is not good any more")
 
     async def _holds(self) -> bool:
         """Whether the connection may go on, as far as was known a moment ago; it is closed where it may not."""
@@ -232,19 +246,16 @@ def _standing(connection: Connection) -> Refusal | None:
 async def _read(begun: Begun, receive: Receive, most: int) -> bytes | Refusal:
     if (declared_length(begun.raw.headers) or 0) > most:
         return _TOO_LARGE
-    parts: list[bytes] = []
-    length, more = 0, True
+    body, more = bytearray(), True
     while more:
         message = await receive()
         if message["type"] != "http.request":
             return _GIVEN_UP
-        part: bytes = message.get("body", b"")
-        length += len(part)
-        if length > most:
+        body += message.get("body", b"")
+        if len(body) > most:
             return _TOO_LARGE
-        parts.append(part)
         more = message.get("more_body", False)
-    return b"".join(parts)
+    return bytes(body)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

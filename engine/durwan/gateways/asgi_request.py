@@ -24,8 +24,6 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _VERSIONS: Final = frozenset({"1.0", "1.1", "2", "3"})
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}", re.ASCII)
-# What a proxy tells of its client.
-_FORWARDED: Final = re.compile(rb"forwarded|x-(forwarded|original|envoy|real|client|cluster|true)-.*|true-client-ip")
 _HOPS: Final = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 
 
@@ -51,14 +49,13 @@ def raw_request(scope: Scope, root_path: str, received: int) -> RawRequest:
     )
 
 
-def doubt(scope: Scope, root_path: str, headers: Headers, *, trailers_apart: bool) -> Refusal | None:
+def doubt(scope: Scope, root_path: str, headers: Headers) -> Refusal | None:
     """Why what a scope tells of a request may not be what the request was; None where it is.
 
     Args:
         scope: of the type `http` or `websocket`.
         root_path: what the server was told to put before every path.
         headers: of the scope.
-        trailers_apart: whether the server keeps trailers out of the headers.
     """
     if scope.get("http_version", "1.1") not in _VERSIONS:
         return refuse("request_malformed")
@@ -67,7 +64,10 @@ def doubt(scope: Scope, root_path: str, headers: Headers, *, trailers_apart: boo
         return refuse("target_refused")
     if _is_rewritten(scope.get("client"), headers):
         return refuse("address_refused")
-    return _doubt_about_framing(scope, headers, trailers_apart=trailers_apart)
+    codings = codings_of(headers)
+    if codings and (codings != [b"chunked"] or scope.get("http_version") != "1.1"):
+        return refuse("header_refused")
+    return None
 
 
 def _is_rewritten(client: tuple[str, int] | None, headers: Headers) -> bool:
@@ -84,19 +84,9 @@ def _is_rewritten(client: tuple[str, int] | None, headers: Headers) -> bool:
     return any(form in value for name, value in headers if name.lower() in _HOPS for form in forms)
 
 
-def _doubt_about_framing(scope: Scope, headers: Headers, *, trailers_apart: bool) -> Refusal | None:
-    """Where the body ends, servers and proxies may see differently; and what stands behind it is no header."""
-    codings = [value for name, value in headers if name.lower() == b"transfer-encoding"]
-    if not codings:
-        return None
-    names = {name.lower() for name, _ in headers}
-    if codings != [b"chunked"] or scope.get("http_version") != "1.1" or b"content-length" in names:
-        return refuse("header_refused")
-    # uvicorn with httptools appends the trailers of a chunked body, which a client writes, to the headers, of which a
-    # proxy has written some.
-    if not trailers_apart and any(_FORWARDED.fullmatch(name) for name in names):
-        return refuse("header_refused")
-    return None
+def codings_of(headers: Headers) -> list[bytes]:
+    """How the body is coded for its way: nothing, or `chunked`; anything else is refused."""
+    return [value for name, value in headers if name.lower() == b"transfer-encoding"]
 
 
 def declared_length(headers: Headers) -> int | None:
@@ -105,4 +95,4 @@ def declared_length(headers: Headers) -> int | None:
     return int(found[0]) if len(found) == 1 and _LENGTH.fullmatch(found[0]) else None
 
 
-__all__ = ["ASGIApp", "Message", "Receive", "Scope", "Send", "declared_length", "doubt", "raw_request"]
+__all__ = ["ASGIApp", "Message", "Receive", "Scope", "Send", "codings_of", "declared_length", "doubt", "raw_request"]

@@ -82,7 +82,7 @@ class Authorize:
         self.fields = fields
         self.routes: set[str] = set()
 
-    def __call__(self, connection: HTTPConnection) -> Admitted:
+    async def __call__(self, connection: HTTPConnection) -> Admitted:
         """What is known of the request.
 
         Raises:

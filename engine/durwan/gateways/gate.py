@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -55,8 +56,10 @@ class Activity(Protocol):
         """What policies are told of it; never raises, and what cannot be had is left out."""
         ...
 
-    def settle(self, key: str | None, address: str, *, allowed: bool, now: int) -> None:
-        """A request was allowed or refused; never raises."""
+    def settle(  # noqa: PLR0913 - what became of a request
+        self, key: str | None, address: str, *, allowed: bool, now: int, status: int, counted: bool
+    ) -> None:
+        """A request was allowed, or refused with that status; `counted` if `context` was asked for it. Never raises."""
         ...
 
 
@@ -263,11 +266,11 @@ class Gate:
         attributes = routed.attributes(raw)
         if isinstance(attributes, Refusal):
             return Decided(attributes, now, routed, identity)
-        refusal = self._repeated(raw, identity, routed, now)
-        if refusal is not None:
-            return Decided(refusal, now, routed, identity)
         request = self._request(routed.route.action, attributes, identity, routed, now)
-        return Decided(self._parts.engine.decide(request), now, routed, identity, request)
+        decision = self._parts.engine.decide(request)
+        # What is refused uses no idempotency key up: its sender may mend it and try again.
+        refusal = self._repeated(raw, identity, routed, now) if decision.allowed else None
+        return Decided(decision if refusal is None else refusal, now, routed, identity, request)
 
     def _decided_message(self, message: Message) -> Decided:
         routed, identity = message.routed, message.identity
@@ -337,10 +340,16 @@ class Gate:
     def _settle(self, decided: Decided) -> None:
         """Tells those that remember what became of requests."""
         parts, identity = self._parts, decided.identity
-        if parts.activity is not None and decided.address and self._reads().reads_activity:
-            allowed = isinstance(decided.why, Decision) and decided.why.allowed
-            key = None if identity is None else identity.key
-            parts.activity.settle(key, decided.address, allowed=allowed, now=decided.now)
+        if parts.activity is not None and decided.address and "activity" in self._reads().contexts:
+            why, key = decided.why, None if identity is None else identity.key
+            parts.activity.settle(
+                key,
+                decided.address,
+                allowed=isinstance(why, Decision) and why.allowed,
+                now=decided.now,
+                status=why.status,
+                counted="activity" in decided.contexts,
+            )
         session = None if identity is None else identity.session
         if parts.sessions is not None and session is not None and isinstance(decided.why, Decision):
             try:
@@ -386,7 +395,8 @@ class Gate:
 
     def _counted(self, answer: Answer, started: float) -> Answer:
         if self._parts.metrics is not None:
-            self._parts.metrics.answered(answer, time.perf_counter() - started)
+            with suppress(Exception):  # nobody is refused, or let through, for a number
+                self._parts.metrics.answered(answer, time.perf_counter() - started)
         return answer
 
 

@@ -72,6 +72,26 @@ class NoMetrics:
         return b"", "text/plain; charset=utf-8"
 
 
+class Listener(Protocol):
+    """What is told of every answer: metrics are, and a log is."""
+
+    def answered(self, answer: Answer, seconds: float) -> None:
+        """See `Metrics`."""
+        ...
+
+
+class Together:
+    """Several that are told of every answer: `Parts(metrics=Together(metrics, log))`."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def answered(self, answer: Answer, seconds: float) -> None:
+        """Tells each of them."""
+        for each in self._listeners:
+            each.answered(answer, seconds)
+
+
 class Labels(NamedTuple):
     """What answers are counted by."""
 
@@ -278,10 +298,12 @@ __all__ = [
     "READINGS",
     "AuditStatus",
     "Labels",
+    "Listener",
     "Metrics",
     "NoMetrics",
     "Reading",
     "Sources",
+    "Together",
     "Vocabularies",
     "Vocabulary",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from durwan.runtime.decision_store import CacheLimits
 from durwan.state.errors import StateUnavailableError
 from durwan.state.memory import MemoryState
 from durwan.state.store import Observed, Sighting, StateStore, Tally
+from tests.gates import POLICY as GATE_POLICY
+from tests.gates import GateRig
 from tests.state.conftest import NOW, make_store, servers, store
 
 __all__ = ["make_store", "servers", "store"]
@@ -293,3 +296,72 @@ def test_two_gateways_count_together(make_store: Make) -> None:
     once(one, "desk", OFFICE, NOW, allowed=False)
     found = once(other, "desk", OFFICE, NOW + 1)
     assert (found["requests_1m"], found["refusals_5m"], found["new_address"]) == (3, 1, False)
+
+
+# ------------------------------------------------------------------------------------------------------------- the gate
+
+
+def gated(tmp_path: Path, activity: Activity) -> GateRig:
+    policy = (
+        GATE_POLICY
+        + """
+deny too_many_refusals
+  on orders.create
+  when activity.refusals_5m >= 3
+  because "too many refused requests"
+  respond 429 too_many_refusals
+
+challenge somewhere_new
+  on account.close
+  when activity.new_address
+  require step confirm
+"""
+    )
+    return GateRig(tmp_path, policy=policy, parts={"activity": activity})
+
+
+def order(notional: str) -> bytes:
+    return b'{"symbol": "BTC-PERP", "notional": "%s"}' % notional.encode()
+
+
+def test_the_gate_counts_each_request_once(tmp_path: Path) -> None:
+    """Every request counts once, whether its rules read of activity or not, and what is too much is no refusal."""
+    activity = Activity(MemoryState())
+    rig = gated(tmp_path, activity)
+
+    def ask(method: str, path: str, body: bytes = b"") -> str:
+        rig.clock.now += 1
+        return rig.gate.admit(rig.signed(method, path, body)).code
+
+    assert ask("DELETE", "/account") == "mfa_required"
+    assert ask("GET", "/orders") == "allowed"
+    assert [ask("POST", "/orders", order("250000")) for _ in range(2)] == ["too_large"] * 2
+    assert [ask("POST", "/orders", order("1")) for _ in range(3)] == ["too_many_refusals"] * 3
+    assert rig.gate.admit(rig.request("GET", "/orders")).code == "credential_missing"
+    found = activity.context("desk-7", "203.0.113.9", rig.clock.now)
+    assert (found["requests_1m"], found["address_requests_1m"]) == (8, 9)
+    assert (found["refusals_5m"], found["address_refusals_5m"]) == (3, 4)
+    assert not found["new_address"]
+    rig.clock.now += 6 * MINUTE
+    assert ask("POST", "/orders", order("1")) == "allowed"
+
+
+def test_a_policy_that_reads_nothing_of_it_costs_nothing(tmp_path: Path) -> None:
+    """Where no rule reads of activity, the store is asked for nothing."""
+    store, failures = Gone(), list[int]()
+    store.gone = OSError()
+    rig = GateRig(tmp_path, parts={"activity": Activity(store, lambda: failures.append(1))})
+    assert rig.gate.admit(rig.signed("GET", "/orders")).allowed
+    assert rig.gate.admit(rig.request("GET", "/orders")).status == 401
+    assert not failures
+
+
+def test_in_an_outage_the_gate_denies_for_doubt(tmp_path: Path) -> None:
+    """A rule that reads of activity denies and names what was missing; other actions go on."""
+    store = Gone()
+    store.gone = OSError()
+    rig = gated(tmp_path, Activity(store))
+    answer = rig.gate.admit(rig.signed("POST", "/orders", order("1")))
+    assert answer.decision is not None
+    assert (answer.code, answer.decision.unknowns) == ("too_many_refusals", ("activity.refusals_5m",))
+    assert rig.gate.admit(rig.signed("GET", "/orders")).allowed

@@ -17,7 +17,9 @@ from durwan.credentials.identity import Identity
 from durwan.gateways.answer import Answer
 from durwan.gateways.connection import Connection
 from durwan.gateways.gate import Gate
-from tests.gates import GateRig
+from durwan.gateways.idempotency import Idempotency
+from durwan.state.memory import MemoryState
+from tests.gates import ROUTES, GateRig
 
 ORDER = json.dumps({"symbol": "BTC-PERP", "notional": "2500"}).encode()
 
@@ -131,6 +133,22 @@ def test_an_attribute_that_cannot_be_read_is_unknown_or_refused(rig: GateRig) ->
     assert rig.gate.admit(rig.signed("POST", "/orders", b"{")).status == 400
     answer = rig.gate.admit(rig.signed("POST", "/orders", b'{"symbol": "X", "notional": [1]}'))
     assert not answer.allowed
+
+
+def test_an_idempotency_key_stands_for_what_was_allowed(tmp_path: Path) -> None:
+    """AS-17: for another body it conflicts; a refused request has not used it up, and the same one goes on."""
+    routes = ROUTES.replace("  POST /orders:\n", "  POST /orders:\n    idempotency: Idempotency-Key\n")
+    rig = GateRig(tmp_path, routes=routes, parts={"idempotency": Idempotency(MemoryState())})
+
+    def sent(notional: bytes) -> Answer:
+        header = ((b"idempotency-key", b"order-0000000000000001"),)
+        return rig.gate.admit(rig.signed("POST", "/orders", ORDER.replace(b"2500", notional), headers=header))
+
+    assert sent(b"250000").code == "too_large"
+    assert sent(b"2500").allowed
+    assert sent(b"2500").allowed
+    conflict = sent(b"2600")
+    assert (conflict.status, conflict.code) == (422, "idempotency_conflict")
 
 
 def test_what_a_client_says_of_itself_is_not_believed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from durwan.credentials.raw_request import RawRequest
+from durwan.gateways.answer import Answer
 from durwan.gateways.idempotency import DAY, Idempotency
 from durwan.state.memory import MemoryState
 from durwan.state.sqlite import SqliteState
 from durwan.state.store import StateStore
+from tests.gates import ROUTES, GateRig
 from tests.state.conftest import NOW, make_store, servers, store
 
 __all__ = ["make_store", "servers", "store"]
@@ -171,3 +174,20 @@ def test_nothing_is_kept_as_it_was_sent(tmp_path: Path) -> None:
     assert code(Idempotency(store), request(b"canary-key", body=b"canary-body", target=b"/canary")) is None
     store.close()
     assert b"canary" not in (tmp_path / "state.db").read_bytes()
+
+
+def test_the_gate_refuses_a_key_that_was_used_for_something_else(tmp_path: Path) -> None:
+    """AS-17: through the whole pipeline, signed anew each time, the same order goes on and another one is refused."""
+    routes = ROUTES.replace("action: orders.create", "action: orders.create\n    idempotency: Idempotency-Key")
+    rig = GateRig(tmp_path, routes=routes, parts={"idempotency": Idempotency(MemoryState())})
+
+    def ask(notional: int) -> Answer:
+        rig.clock.now += 30_000  # each is counted by the limit, also one that conflicts
+        body = b'{"symbol": "BTC-PERP", "notional": "%d"}' % notional
+        return rig.gate.admit(rig.signed("POST", "/orders", body, headers=((b"idempotency-key", b"order-1"),)))
+
+    assert [ask(1).allowed, ask(1).allowed] == [True, True]
+    answer = ask(2)
+    assert (answer.allowed, answer.status, answer.code) == (False, 422, "idempotency_conflict")
+    assert json.loads(answer.body)["code"] == "idempotency_conflict"
+    assert ask(1).allowed

@@ -89,7 +89,7 @@ def otel_series(reader: InMemoryMetricReader) -> Series:
     for metric in data.resource_metrics[0].scope_metrics[0].metrics:
         for point in metric.data.data_points:
             labels = frozenset((name, str(value)) for name, value in point.attributes.items())
-            found[metric.name, labels] = float(getattr(point, "value", None) or getattr(point, "count", 0))
+            found[metric.name, labels] = float(point.count if hasattr(point, "count") else point.value)
     return found
 
 

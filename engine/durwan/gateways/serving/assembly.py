@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from durwan.gateways.authzen.translation import Names, Translation
 from durwan.gateways.forward_auth import ForwardAuth, Forwarded, NginxAuth, Prefixed
 from durwan.gateways.gate import Gate, Parts
 from durwan.gateways.idempotency import Idempotency
+from durwan.gateways.logs import Log
 from durwan.gateways.metrics import Metrics, NoMetrics, Sources
 from durwan.gateways.opa import opa_ways
 from durwan.gateways.opentelemetry import OpenTelemetryMetrics
@@ -32,11 +32,12 @@ from durwan.gateways.serving.configuration import AuthzenSection, Configuration
 from durwan.gateways.serving.exchange import NO_STORE, Reply, json_reply
 from durwan.gateways.serving.identification import FollowedKeys, Identification, identification
 from durwan.gateways.serving.reading import ConfigurationError, Loaded
-from durwan.gateways.serving.recording import open_log
+from durwan.gateways.serving.recording import open_record
 from durwan.gateways.serving.resolving import Resolver
 from durwan.gateways.serving.routes import FollowedRoutes
 from durwan.gateways.serving.self_test import refuse_open_doors
 from durwan.gateways.serving.store import open_store
+from durwan.gateways.serving.telling import Telling
 from durwan.gateways.upstream import NAMES
 from durwan.model.address import NetworkSet, parse_network
 from durwan.routing import RequestRules
@@ -87,6 +88,7 @@ class Service:
         routes: the routes.
         keys: keys outside of the policy set; None without.
         tried: how many requests the self-test saw refused.
+        log: where lines go.
     """
 
     loaded: Loaded
@@ -98,15 +100,18 @@ class Service:
     routes: FollowedRoutes
     keys: FollowedKeys | None
     tried: int
+    log: Log
     _closing: list[Callable[[], object]]
 
     def reload(self) -> None:
         """Reads policies, routes and keys again. What cannot be read stays as it was, and is told in the log."""
-        for what, again in (("the keys", self.look), ("the policies", self.engine.reload)):
+        for what, again in (("keys", self.look), ("policies", self.engine.reload)):
             try:
                 again()
             except DurwanError as error:
-                _log().error("%s cannot be reloaded: %s", what, "; ".join(str(error).splitlines()))
+                # Policies say it themselves.
+                if what == "keys":
+                    self.log.event("keys_reload_failed", level="error", problem=str(error))
 
     def look(self) -> None:
         """Reads the keys again if their file has changed.
@@ -124,7 +129,7 @@ class Service:
             try:
                 each()
             except Exception as error:  # noqa: BLE001 - the next one is to be closed all the same
-                _log().error("something did not close: %s", type(error).__name__)
+                self.log.event("close_failed", level="error", problem=error)
 
 
 def assemble(
@@ -158,6 +163,7 @@ class _Assembly:
         self._closing: list[Callable[[], object]] = []
         self._routes: FollowedRoutes | None = None
         self._metrics: Metrics = NoMetrics()
+        self._log = Log(level=self._configuration.log)
 
     def service(self) -> Service:
         """The service.
@@ -190,7 +196,7 @@ class _Assembly:
         # Only now, since a server that does not start should leave no trace of itself in the record.
         recorder = self._recorder()
         self._metrics = self._counting(engine, recorder)
-        gate = Gate(replace(parts, recorder=recorder, metrics=self._metrics))
+        gate = Gate(replace(parts, recorder=recorder, metrics=Telling(self._log, self._metrics)))
         readiness = Readiness()
         ways = self._ways(gate, engine, routes, keys)
         health = {**self._health(engine, readiness), **self._exposed()}
@@ -205,6 +211,7 @@ class _Assembly:
             routes=routes,
             keys=keys,
             tried=tried,
+            log=self._log,
             _closing=self._closing,
         )
 
@@ -243,11 +250,12 @@ class _Assembly:
 
     def _reloaded(self, status: Status) -> None:
         """A file of routes is read again with the policies, whose names it uses; one that cannot be stays as it was."""
+        self._log.reloaded(status)
         if self._routes is not None and status.last_error is None:
             try:
                 self._routes.reload()
             except DurwanError as error:
-                _log().error("the routes cannot be reloaded: %s", "; ".join(str(error).splitlines()))
+                self._log.event("routes_reload_failed", level="error", problem=str(error))
 
     def _rules(self) -> RequestRules:
         configuration = self._configuration
@@ -280,10 +288,10 @@ class _Assembly:
         section = self._configuration.audit
         if section is None or not self._records:
             return None
-        log = open_log(section, self._resolver, self._clock)
+        record = open_record(section, self._resolver, self._clock, self._log)
         # The last to be closed: whatever was answered is in it.
-        self._closing.append(log.close)
-        return log
+        self._closing.append(record.close)
+        return record
 
     def _counting(self, engine: Engine, recorder: AuditLog | None) -> Metrics:
         sources = Sources(engine=engine, audit=None if recorder is None else recorder.status)
@@ -415,10 +423,6 @@ def _networks(texts: list[str]) -> NetworkSet:
 def _nobody(status: Status) -> None:
     """Nobody is told."""
     del status
-
-
-def _log() -> logging.Logger:
-    return logging.getLogger("durwan")
 
 
 __all__ = ["ENVOY", "FORWARD_AUTH", "NGINX", "CountedAloneError", "Readiness", "Service", "assemble"]

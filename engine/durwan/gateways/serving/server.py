@@ -158,8 +158,7 @@ class Process:
             try:
                 await asyncio.to_thread(self._service.look)
             except DurwanError as error:
-                message = "; ".join(str(error).splitlines())
-                logging.getLogger("durwan").log(logging.ERROR, "the keys cannot be read again: %s", message)
+                self._service.log.event("keys_reload_failed", level="error", problem=str(error))
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -199,7 +198,7 @@ def _server(application: Any, loaded: Loaded, *, tls: bool) -> Any:
         lifespan="off",
         interface="asgi3",
         log_config=None,
-        log_level=logging.ERROR,
+        log_level=logging.WARNING,
         access_log=False,
         proxy_headers=False,
         server_header=False,
