@@ -1,4 +1,4 @@
-"""The API that the guides protect: it answers with what reached it. python3 guides/api.py [PORT]"""
+"""The API that the guides protect: it answers with what reached it. `python3 guides/api.py [PORT]` runs it."""
 
 from __future__ import annotations
 

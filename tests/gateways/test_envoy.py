@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from durwan.credentials.secret import Secret
+from durwan.gateways.answer import Answers
 from durwan.gateways.envoy import Certificates, EnvoyListener, EnvoyListenerError, serve_envoy
 from durwan.gateways.envoy_protocol import SERVICE, EnvoyNotInstalledError, envoy_protocol
 from durwan.gateways.gate import Gate
@@ -78,7 +79,8 @@ def told(response: Any) -> tuple[int, str]:
 
 def headers(options: Any) -> dict[str, str]:
     """Headers that are set, each in place of what was there."""
-    assert not any(option.append.value for option in options)
+    names = [option.header.key for option in options]
+    assert all(option.append.value == (names.index(option.header.key) != place) for place, option in enumerate(options))
     assert all(option.HasField("append") and option.keep_empty_value for option in options)
     return {option.header.key: option.header.value for option in options}
 
@@ -125,6 +127,13 @@ def test_who_may_not_is_told_why(venue: TestVenue) -> None:
         == headers(denied.denied_response.headers)["x-decision-id"]
     )
     assert all(each.status.code != 0 and not each.HasField("ok_response") for each in (denied, missing, limited))
+
+
+def test_a_header_that_comes_twice_is_two_lines(venue: TestVenue) -> None:
+    """Where two schemes are offered, the second challenge does not replace the first."""
+    (response,) = asked(venue.gate(answers=Answers(schemes=("Bearer", "Signature"))), check("GET", "/orders/7"))
+    found = [(each.header.key, each.append.value) for each in response.denied_response.headers]
+    assert [append for name, append in found if name == "www-authenticate"] == [False, True]
 
 
 @pytest.mark.parametrize("name", ["x_durwan_key", "x.durwan.key", "X_Durwan_Key", "x_durwan_decision"])
@@ -241,13 +250,16 @@ def test_an_empty_message_is_denied(venue: TestVenue) -> None:
     assert told(response)[0] == 400
 
 
-def test_a_defect_is_a_denial(venue: TestVenue) -> None:
-    """Whatever is raised while a request is answered, the answer is no."""
+def test_a_defect_is_a_denial(venue: TestVenue, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever is raised while a request is answered, the answer is no, and the log says what it was and no more."""
 
     def broken() -> int:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("a secret")
 
     assert [told(each) for each in asked(venue.gate(), check(path="/status"), clock=broken)] == [(503, "not_ready")]
+    assert [each.getMessage() for each in caplog.records] == [
+        "Envoy's question could not be answered: ZeroDivisionError"
+    ]
 
 
 def test_an_answer_that_comes_too_late_is_a_denial(venue: TestVenue) -> None:
@@ -262,7 +274,7 @@ def test_an_answer_that_comes_too_late_is_a_denial(venue: TestVenue) -> None:
             assert told(await ask(check(path="/status"))) == (503, "not_ready")
             began = time.monotonic()
             # Both clocks run: whichever is first, it is no.
-            answers: list[Any] = await asyncio.gather(ask(check(path="/status"), timeout=0.05), return_exceptions=True)
+            answers: Any = await asyncio.gather(ask(check(path="/status"), timeout=0.05), return_exceptions=True)
             found = answers[0]
             if isinstance(found, envoy_protocol().aio.AioRpcError):
                 assert found.code() == envoy_protocol().grpc.StatusCode.DEADLINE_EXCEEDED

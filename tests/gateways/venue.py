@@ -114,9 +114,11 @@ class TestVenue:
         }
         return Gate(Parts(**(made | parts)))
 
-    def signed(self, method: str, target: bytes, body: bytes, host: bytes = b"api.example.com") -> RawRequest:
-        """A request that the key `signer` has signed."""
-        now = self.clock()
+    def signed(
+        self, method: str, target: bytes, body: bytes, host: bytes = b"api.example.com", *, ahead: int = 0
+    ) -> RawRequest:
+        """A request that the key `signer` has signed, on a clock that is so many milliseconds ahead."""
+        now = self.clock() + ahead
         headers = ((b"Host", host), (b"Content-Type", b"application/json"))
         raw = RawRequest(method, target, headers, body, "203.0.113.9", now)
         return SCHEME.sign(raw, "signer", SCHEME.secret_key(self.signing), timestamp=now)

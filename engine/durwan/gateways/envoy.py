@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +26,7 @@ from durwan.gateways.gate import Gate
 from durwan.model.address import parse_address
 from durwan.runtime.engine import wall_clock
 
+_LOG: Final = logging.getLogger("durwan")
 # A message holds, besides the body, what Envoy tells of the head: 60 KiB of headers at most, and of certificates.
 _HEAD: Final = 256 << 10
 _UNAVAILABLE: Final = (
@@ -40,17 +42,17 @@ class EnvoyListenerError(DurwanError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """What a listener shows, and whom it believes: TLS in both directions. All of it is PEM.
+    """What a listener shows, and whom it believes. All of it is PEM.
 
     Attributes:
         chain: the certificate of the listener, and those up to its root.
         key: the private key of it.
-        clients: the roots of those who may ask.
+        clients: the roots of those who may ask; None asks nobody for a certificate.
     """
 
     chain: bytes
     key: Secret
-    clients: bytes
+    clients: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +83,11 @@ class EnvoyListener:
     longest: float = 5.0
 
     def __post_init__(self) -> None:
-        if self.secret is None and self.certificates is None and not _is_local(self.address):
+        shown = self.certificates is not None and self.certificates.clients is not None
+        if self.secret is None and not shown and not _is_local(self.address):
             raise EnvoyListenerError(
                 f"whoever reaches {self.address} could ask in Envoy's place: listen on 127.0.0.1 or a Unix socket, "
-                "or set a secret or certificates"
+                "or ask for a secret or for certificates"
             )
 
 
@@ -154,7 +157,9 @@ def _listen(protocol: EnvoyProtocol, server: Any, listener: EnvoyListener) -> in
         port: int = server.add_insecure_port(listener.address)
     else:
         credentials: Any = protocol.grpc.ssl_server_credentials(
-            [(shown.key.reveal(), shown.chain)], root_certificates=shown.clients, require_client_auth=True
+            [(shown.key.reveal(), shown.chain)],
+            root_certificates=shown.clients,
+            require_client_auth=shown.clients is not None,
         )
         port = server.add_secure_port(listener.address, credentials)
     return 0 if listener.address.startswith("unix") else port
@@ -190,7 +195,8 @@ class _Checks:
                 return denied(503, _PROBLEM, _UNAVAILABLE)
             async with asyncio.timeout(self._remaining(context)):
                 return await self._answered(request)
-        except Exception:  # noqa: BLE001 - a defect of ours, or no time left: nobody passes by it
+        except Exception as error:  # noqa: BLE001 - a defect of ours, or no time left: nobody passes by it
+            _LOG.error("Envoy's question could not be answered: %s", type(error).__name__)
             return denied(503, _PROBLEM, _UNAVAILABLE)
 
     async def _answered(self, request: Any) -> Any:

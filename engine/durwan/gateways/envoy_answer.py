@@ -56,14 +56,16 @@ def _canonical(answer: Answer, raw: RawRequest) -> Headers:
 
 
 def _set(options: Any, headers: Headers) -> None:
-    """Headers that replace what is there of the same name, empty ones too."""
+    """Headers that replace what is there of the same name, empty ones too. One that comes again is a further line."""
+    seen: set[bytes] = set()
     for name, value in headers:
         option = options.add()
         option.header.key = name.decode()
         option.header.value = value.decode()
         # Envoys of all ages read this; newer ones take its default from `append_action`, which appends.
-        option.append.value = False
+        option.append.value = name in seen
         option.keep_empty_value = True
+        seen.add(name)
 
 
 __all__ = ["denied", "response_of"]

@@ -6,11 +6,15 @@ stands in `X-Forwarded-Method`, `-Host` and `-Uri`. In the *nginx* form of it, `
 over HTTP: method, host and headers are those of the request itself, and its target stands behind a prefix.
 
 What the proxy says is believed, since the server lets nobody else come so far; what the client says is not.
+
+A body comes along if the proxy sends it. Where none comes, there may be one nevertheless that goes on to the
+application unseen, and a request whose body has to be looked at is refused, unless the operator says that bodies are
+sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from time import perf_counter
@@ -21,6 +25,7 @@ from durwan.credentials.refusals import Refusal, refuse
 from durwan.gateways.answer import Answer
 from durwan.gateways.gate import Begun, Gate
 from durwan.gateways.serving.exchange import Receive, Reply, Scope, TooLargeError, read_body
+from durwan.gateways.upstream import NAMES, is_identity_header
 from durwan.routing.address import client_address
 from durwan.routing.rules import RequestRules
 
@@ -37,6 +42,10 @@ _MOST_ADDRESSES, _MOST_LINE = 4_096, 64
 _HOP_BY_HOP: Final = frozenset({b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"transfer-encoding"})
 _NOT_SAID: Final = refuse("request_malformed", "the proxy did not say what the request is about")
 _TOO_LARGE: Final = refuse("request_too_large")
+_NOT_SENT: Final = refuse("not_ready", "the proxy does not send the body, by which this request is decided about")
+_OURS: Final = refuse("header_refused", "a header has a name that only the gateway uses")
+# Their content means nothing (RFC 9110 §9.3.1).
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 _UNREAD: Final = RawRequest("", b"", (), b"", "", 0)
 _LEFT: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
@@ -47,11 +56,13 @@ class ForwardAuth:
     Args:
         gate: what answers.
         original: makes the request of what the proxy sent.
+        sends_bodies: whether the proxy sends the body of each request that has one.
     """
 
-    def __init__(self, gate: Gate, original: Original) -> None:
+    def __init__(self, gate: Gate, original: Original, *, sends_bodies: bool = False) -> None:
         self._gate = gate
         self._original = original
+        self._sends_bodies = sends_bodies
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
         """The reply to a proxy: 200 with headers for what stands behind it, or the refusal for the client."""
@@ -69,7 +80,15 @@ class ForwardAuth:
         begun = gate.begin(raw)
         if not begun.needs_body:
             return await gate.finish_async(begun, b"")
+        if not self._has_body_sent(scope, raw.method):
+            return await gate.finish_async(begun.refused(_NOT_SENT), b"")
         return await self._with_body(begun, scope, receive)
+
+    def _has_body_sent(self, scope: Scope, method: str) -> bool:
+        """Whether what is sent as the body is all that there is."""
+        if self._sends_bodies or method in _WITHOUT_BODY:
+            return True
+        return any(name in _LENGTHS for name, _ in scope["headers"])
 
     async def _with_body(self, begun: Begun, scope: Scope, receive: Receive) -> Answer:
         # Without a length there is no body (RFC 9112, section 6.3).
@@ -85,7 +104,8 @@ class ForwardAuth:
 class NginxAuth:
     """The same for `auth_request` of nginx: 200, 401 or 403, and all else in headers.
 
-    `X-Auth-Status`, `X-Auth-Code` and `X-Auth-Body` are what the client should be answered.
+    `X-Auth-Status`, `X-Auth-Code` and `X-Auth-Body` are what the client should be answered. `X-Auth-Target` is the
+    target that was decided about, in its canonical form, which is what should go on.
     """
 
     def __init__(self, inner: ForwardAuth) -> None:
@@ -95,7 +115,7 @@ class NginxAuth:
         """The reply to nginx."""
         answer = await self._inner.answer(scope, receive)
         if answer.allowed:
-            return Reply(200, (*answer.upstream, *answer.headers))
+            return Reply(200, (*answer.upstream, *answer.headers, (b"x-auth-target", _target(answer))))
         status = answer.status if answer.status in _LEFT else HTTPStatus.FORBIDDEN
         kept = [each for each in answer.headers if each[0] != b"content-type"]
         said = (
@@ -105,6 +125,12 @@ class NginxAuth:
             (b"x-auth-body", answer.body),
         )
         return Reply(status, (*kept, *said))
+
+
+def _target(answer: Answer) -> bytes:
+    """The target that was decided about; empty where there is none, which leaves the proxy's own."""
+    routed = answer.routed
+    return b"" if routed is None else routed.path.encode() + (b"?" + routed.query if routed.query else b"")
 
 
 def shown_code(answer: Answer) -> bytes:
@@ -140,15 +166,15 @@ class Forwarded:
         self._client = Client(rules)
         self._clock = clock
         self._own = own
-        self._plans: dict[tuple[bytes, ...], _Plan | None] = {}
+        self._plans: dict[tuple[bytes, ...], _Plan | Refusal] = {}
 
     def __call__(self, scope: Scope) -> RawRequest | Refusal:
         """The request, without the headers that the proxy put there to describe it."""
         lines: list[tuple[bytes, bytes]] = scope["headers"]
         names = tuple([name for name, _ in lines])
         plan = self._plans[names] if names in self._plans else self._learned(names)
-        if plan is None:
-            return _NOT_SAID
+        if isinstance(plan, Refusal):
+            return plan
         address = self._client.address([lines[place][1] for place in plan.hops])
         if isinstance(address, Refusal):
             return address
@@ -156,7 +182,7 @@ class Forwarded:
         headers = ((b"host", lines[plan.host][1]), *[lines[place] for place in plan.kept])
         return RawRequest(method, lines[plan.target][1], headers, b"", address, self._clock())
 
-    def _learned(self, names: tuple[bytes, ...]) -> _Plan | None:
+    def _learned(self, names: tuple[bytes, ...]) -> _Plan | Refusal:
         plan = self._plan(names)
         if sum(map(len, names)) <= _MOST_REMEMBERED_BYTES:
             if len(self._plans) >= _MOST_REMEMBERED:
@@ -164,11 +190,13 @@ class Forwarded:
             self._plans[names] = plan
         return plan
 
-    def _plan(self, names: tuple[bytes, ...]) -> _Plan | None:
-        """The plan; None where what the proxy has to say is missing, or is said twice."""
+    def _plan(self, names: tuple[bytes, ...]) -> _Plan | Refusal:
+        """The plan; a refusal where what the proxy has to say is missing, or is said twice."""
         said = {name: [place for place, each in enumerate(names) if each == name] for name in _SAID}
         if any(len(said[name]) != 1 for name in (_METHOD, _HOST, _TARGET)) or len(said[_SCHEME]) > 1:
-            return None
+            return _NOT_SAID
+        if _has_stray(names):
+            return _OURS
         dropped = {*_SAID, *_HOP_BY_HOP, self._client.header, self._own, b"host"}
         return _Plan(
             method=said[_METHOD][0],
@@ -201,6 +229,8 @@ class Prefixed:
         address = self._client.address(hops)
         if isinstance(address, Refusal):
             return address
+        if _has_stray(name for name, _ in scope["headers"]):
+            return _OURS
         dropped = {self._client.header, self._own, _SCHEME, *_HOP_BY_HOP}
         headers: Headers = tuple(each for each in scope["headers"] if each[0] not in dropped and not _of_envoy(each[0]))
         query = scope["query_string"]
@@ -233,6 +263,11 @@ class Client:
                 self._known.clear()
             self._known[line] = found
         return found
+
+
+def _has_stray(names: Iterable[bytes]) -> bool:
+    """Whether a header has a name of ours that is not one of those that a proxy replaces, and so would go on."""
+    return any(is_identity_header(name) and name not in NAMES for name in names)
 
 
 def _of_envoy(name: bytes) -> bool:

@@ -13,11 +13,7 @@ from durwan.credentials.secret import Secret
 from durwan.errors import DurwanError
 from durwan.gateways.activity import Activity
 from durwan.gateways.answer import Answers
-from durwan.gateways.authzen.endpoints import authzen_ways
-from durwan.gateways.authzen.entities import Entities, read_entities
-from durwan.gateways.authzen.search import Search
-from durwan.gateways.authzen.translation import Names, Translation
-from durwan.gateways.forward_auth import ForwardAuth, Forwarded, NginxAuth, Prefixed
+from durwan.gateways.envoy import EnvoyListener
 from durwan.gateways.gate import Gate, Parts
 from durwan.gateways.idempotency import Idempotency
 from durwan.gateways.logs import Log
@@ -26,10 +22,10 @@ from durwan.gateways.opa import opa_ways
 from durwan.gateways.opentelemetry import OpenTelemetryMetrics
 from durwan.gateways.profiles import PROFILES
 from durwan.gateways.prometheus import PrometheusMetrics
-from durwan.gateways.serving.application import GET, Application, Callers, Document, Way
+from durwan.gateways.serving.application import Application, Callers, Way
 from durwan.gateways.serving.checks import check
-from durwan.gateways.serving.configuration import AuthzenSection, Configuration
-from durwan.gateways.serving.exchange import NO_STORE, Reply, json_reply
+from durwan.gateways.serving.configuration import Configuration
+from durwan.gateways.serving.envoy_listener import envoy_listener
 from durwan.gateways.serving.identification import FollowedKeys, Identification, identification
 from durwan.gateways.serving.reading import ConfigurationError, Loaded
 from durwan.gateways.serving.recording import open_record
@@ -38,6 +34,14 @@ from durwan.gateways.serving.routes import FollowedRoutes
 from durwan.gateways.serving.self_test import refuse_open_doors
 from durwan.gateways.serving.store import open_store
 from durwan.gateways.serving.telling import Telling
+from durwan.gateways.serving.ways import (
+    Asking,
+    Readiness,
+    forward_auth_ways,
+    health_ways,
+    metrics_ways,
+    prefixed_ways,
+)
 from durwan.gateways.upstream import NAMES
 from durwan.model.address import NetworkSet, parse_network
 from durwan.routing import RequestRules
@@ -51,9 +55,6 @@ from durwan.state.revocations import RevocationView
 from durwan.state.store import StateStore
 
 Clock = Callable[[], int]
-FORWARD_AUTH: Final = "/forward-auth"
-NGINX: Final = "/nginx"
-ENVOY: Final = "/envoy"
 _SECOND: Final = 1_000
 
 
@@ -65,13 +66,6 @@ class CountedAloneError(DurwanError):
             f"the policy set has limits, and {workers} workers would each count for themselves: name what they share, "
             "`state.sqlite` on one machine, or `state.redis`"
         )
-
-
-@dataclass(slots=True)
-class Readiness:
-    """Whether requests may come: from the moment at which everything is there, until it is to stop."""
-
-    is_open: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +83,7 @@ class Service:
         keys: keys outside of the policy set; None without.
         tried: how many requests the self-test saw refused.
         log: where lines go.
+        envoy: where Envoy is answered; None where it is not.
     """
 
     loaded: Loaded
@@ -101,7 +96,14 @@ class Service:
     keys: FollowedKeys | None
     tried: int
     log: Log
+    envoy: EnvoyListener | None
     _closing: list[Callable[[], object]]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests may come, and are answered by a policy that is fresh."""
+        status = self.engine.status()
+        return self.readiness.is_open and status.ready and not status.stale
 
     def reload(self) -> None:
         """Reads policies, routes and keys again. What cannot be read stays as it was, and is told in the log."""
@@ -199,19 +201,24 @@ class _Assembly:
         gate = Gate(replace(parts, recorder=recorder, metrics=Telling(self._log, self._metrics)))
         readiness = Readiness()
         ways = self._ways(gate, engine, routes, keys)
-        health = {**self._health(engine, readiness), **self._exposed()}
+        health = {**health_ways(engine, readiness), **metrics_ways(configuration, self._metrics)}
         admin = None if configuration.admin is None else Application(health, replace(callers, secret=None))
         return Service(
             loaded=self._loaded,
             engine=engine,
             gate=gate,
-            application=Application(ways if admin is not None else {**ways, **health}, callers, self._prefixes(gate)),
+            application=Application(
+                ways if admin is not None else {**ways, **health},
+                callers,
+                prefixed_ways(configuration, gate, rules, self._clock),
+            ),
             admin=admin,
             readiness=readiness,
             routes=routes,
             keys=keys,
             tried=tried,
             log=self._log,
+            envoy=envoy_listener(configuration, self._resolver, callers),
             _closing=self._closing,
         )
 
@@ -308,6 +315,18 @@ class _Assembly:
         if alone:
             self._metrics.failed("limits")
 
+    def _ways(self, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None) -> dict[str, Way]:
+        configuration = self._configuration
+        ways: dict[str, Way] = {}
+        if configuration.forward_auth:
+            ways |= forward_auth_ways(configuration, gate, routes.rules, self._clock)
+        if configuration.authzen is not None:
+            asking = Asking(gate=gate, engine=engine, routes=routes, keys=None if keys is None else keys.table)
+            ways |= asking.ways(configuration, configuration.authzen, self._resolver, self._clock)
+        if configuration.opa is not None:
+            ways |= opa_ways(gate, self._clock, configuration.opa.path)
+        return ways
+
     def _answers(self) -> Answers:
         section, credentials = self._configuration.answers, self._configuration.credentials
         schemes = ["Bearer"] if credentials.bearer or credentials.tokens is not None else []
@@ -325,96 +344,6 @@ class _Assembly:
             secret = self._resolver.secret(proxies.secret, ("proxies", "secret"))
         return Callers(networks=_networks(proxies.networks), secret=secret, header=proxies.secret_header.encode())
 
-    # -------------------------------------------------------------------------------------------------------- ways
-
-    def _ways(self, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None) -> dict[str, Way]:
-        configuration = self._configuration
-        ways: dict[str, Way] = {}
-        if configuration.forward_auth:
-            forwarded = ForwardAuth(gate, Forwarded(routes.rules, self._clock, self._own_header()))
-            ways |= {FORWARD_AUTH: Way(endpoint=forwarded), NGINX: Way(endpoint=NginxAuth(forwarded))}
-        if configuration.authzen is not None:
-            ways |= self._authzen(configuration.authzen, gate, engine, routes, keys)
-        if configuration.opa is not None:
-            ways |= opa_ways(gate, self._clock, configuration.opa.path)
-        return ways
-
-    def _prefixes(self, gate: Gate) -> dict[str, Way]:
-        if not self._configuration.forward_auth:
-            return {}
-        rules = self._rules()
-        prefixed = Prefixed(ENVOY.encode(), rules, self._clock, self._own_header())
-        return {ENVOY: Way(endpoint=ForwardAuth(gate, prefixed))}
-
-    def _own_header(self) -> bytes:
-        return self._configuration.proxies.secret_header.encode()
-
-    def _authzen(
-        self, section: AuthzenSection, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None
-    ) -> dict[str, Way]:
-        names = Names(
-            key_subjects=frozenset(section.key_subjects),
-            route_resources=frozenset(section.route_resources),
-            subject=section.subject_context,
-            resource=section.resource_context,
-            action_properties=section.action_context,
-            action=section.action,
-        )
-        translation = Translation(names=names, entities=self._entities(section), routes=routes)
-        search = Search(
-            engine,
-            translation,
-            keys=None if keys is None else keys.table,
-            gateway=self._configuration.gateway.model_dump(exclude_none=True),
-            clock=self._clock,
-            most=section.most_candidates,
-        )
-        return authzen_ways(gate, translation, search, url=self._url(section), most=section.most_evaluations)
-
-    def _entities(self, section: AuthzenSection) -> Entities:
-        if section.entities is None:
-            return Entities()
-        content = self._resolver.content(section.entities, ("authzen", "entities"))
-        entities, report = read_entities(self._resolver.path(section.entities), content)
-        if report:
-            raise ConfigurationError(report)
-        return entities
-
-    def _url(self, section: AuthzenSection) -> str:
-        """The address under which the server is called: as configured, else that of the first listener."""
-        if section.url is not None:
-            return section.url
-        first = next((each for each in self._configuration.listen if not each.path), None)
-        scheme = "http" if self._configuration.tls is None else "https"
-        return f"{scheme}://{'localhost' if first is None else first}"
-
-    def _exposed(self) -> dict[str, Way]:
-        """Metrics, where somebody comes and asks for them; at the listener for all only for those who may call."""
-        if self._configuration.metrics != "prometheus":
-            return {}
-        return {
-            "/metrics": Way(
-                endpoint=Document(self._exposition), methods=GET, open=self._configuration.admin is not None
-            )
-        }
-
-    def _exposition(self) -> Reply:
-        content, kind = self._metrics.exposition()
-        return Reply(200, ((b"content-type", kind.encode()), NO_STORE), content)
-
-    def _health(self, engine: Engine, readiness: Readiness) -> dict[str, Way]:
-        return {
-            "/health": Way(endpoint=Document(lambda: json_reply({"alive": True})), methods=GET, open=True),
-            "/ready": Way(endpoint=Document(lambda: _ready(engine, readiness)), methods=GET, open=True),
-        }
-
-
-def _ready(engine: Engine, readiness: Readiness) -> Reply:
-    """200 where requests are answered by a policy that is fresh; else 503. It says nothing of anybody."""
-    status = engine.status()
-    ready = readiness.is_open and status.ready and not status.stale
-    return json_reply({"ready": ready, "revision": status.revision, "stale": status.stale}, 200 if ready else 503)
-
 
 def _networks(texts: list[str]) -> NetworkSet:
     return NetworkSet(found for found in map(parse_network, texts) if found is not None)
@@ -425,4 +354,4 @@ def _nobody(status: Status) -> None:
     del status
 
 
-__all__ = ["ENVOY", "FORWARD_AUTH", "NGINX", "CountedAloneError", "Readiness", "Service", "assemble"]
+__all__ = ["CountedAloneError", "Service", "assemble"]

@@ -34,6 +34,26 @@ def _reachable(configuration: Configuration, places: Places) -> Iterator[Diagnos
                     "listen on loopback or at a socket, or have proxies show a secret: `proxies.secret`",
                 )
 
+    envoy = configuration.envoy
+    if envoy is None:
+        return
+    asks = configuration.proxies.secret is not None or envoy.clients is not None
+    if not asks and not envoy.listen.is_private:
+        yield mistakes.unsafe_setting(
+            places.value(("envoy",)),
+            f"`{envoy.listen}` can be reached from elsewhere, and whoever reaches it passes for Envoy",
+            "listen on loopback or at a socket, or have Envoy show a secret or a certificate: `proxies.secret`, "
+            "`envoy.clients`",
+        )
+    if envoy.clients is not None and configuration.tls is None:
+        yield mistakes.missing_setting(places.value(("envoy",)), "tls")
+    if envoy.listen.path and configuration.workers > 1:
+        yield mistakes.unsafe_setting(
+            places.value(("envoy",)),
+            "several workers cannot answer Envoy at one socket in the file system",
+            "listen at an address and port, `127.0.0.1:9191`, or have one worker",
+        )
+
 
 def _policies(loaded: Loaded) -> Iterator[Diagnostic]:
     policies, places = loaded.configuration.policies, loaded.places

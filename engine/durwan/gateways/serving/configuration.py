@@ -69,6 +69,8 @@ class ProxiesSection(Section):
     `networks` is where they are; over a socket in the file system, whoever can open it is one. `forwarded` is the
     header in which they say from where a request came; `hops` are further proxies that stand before them, whose own
     addresses in that header are passed over. On anything but loopback they have to show `secret` in `secret_header`.
+    `sends_bodies` says that they send the body of each request that has one (`forwardBody` of Traefik): what is decided
+    about by its body is refused otherwise.
     """
 
     networks: list[Network] = Field(default_factory=lambda: ["127.0.0.0/8", "::1"])
@@ -76,6 +78,7 @@ class ProxiesSection(Section):
     forwarded: Header = "x-forwarded-for"
     secret: SecretSource | None = None
     secret_header: Header = "durwan-proxy-secret"  # noqa: S105 - the name of a header
+    sends_bodies: Flag = False
 
 
 class RequestsSection(Section):
@@ -239,9 +242,15 @@ class OpaSection(Section):
 
 
 class EnvoySection(Section):
-    """Envoy's external authorization over gRPC."""
+    """Envoy's external authorization over gRPC.
+
+    `sends_bodies` says that Envoy was told to send bodies (`with_request_body`). On anything but loopback, Envoy shows
+    `proxies.secret`, or, where there is `tls`, a certificate that comes from one of those in the file `clients`.
+    """
 
     listen: Listening = Listener(address="127.0.0.1", port=9191)
+    sends_bodies: Flag = False
+    clients: File | None = None
 
 
 class TlsSection(Section):

@@ -100,10 +100,10 @@ class Server:
         """The work of a worker: its exit code, and why it could not start."""
         try:
             service = assemble(self.loaded, self.environment)
+            take_over(service.log)
+            Process(service, sockets, admins[number - 1] if admins else None, ready).run()
         except DurwanError as error:
             return code_of(error), str(error)
-        take_over(service.log)
-        Process(service, sockets, admins[number - 1] if admins else None, ready).run()
         return 0, ""
 
     def _tell(self, why: str) -> None:
@@ -115,6 +115,8 @@ class Server:
         configuration = self.loaded.configuration
         scheme = "http" if configuration.tls is None else "https"
         shown = [name if name.startswith("unix:") else f"{scheme}://{name}" for name in names]
+        if configuration.envoy is not None:
+            shown.append(f"grpc://{configuration.envoy.listen}")
         many = "" if configuration.workers == 1 else f", {configuration.workers} workers"
         self.says.write(f"durwan: answering at {', '.join(shown)}{many}\n")
         self.says.flush()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from durwan.errors import DurwanError
+from durwan.gateways.envoy import EnvoyServer, serve_envoy
 from durwan.gateways.serving.assembly import Service
 from durwan.gateways.serving.kinds import Listener
 from durwan.gateways.serving.reading import Loaded
@@ -26,6 +27,7 @@ from durwan.gateways.serving.reading import Loaded
 _KEEP_ALIVE: Final = 75
 _BACKLOG: Final = 2_048
 _LOOK_EVERY: Final = 1.0
+_TELL_EVERY: Final = 0.1
 _SECOND: Final = 1_000
 _MODE: Final = 0o660
 
@@ -103,6 +105,7 @@ class Process:
         self._admin = admin
         self._ready = ready
         self._stopping = False
+        self._ending = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self) -> None:
@@ -124,6 +127,7 @@ class Process:
         if self._admin is not None and self._service.admin is not None:
             servers.append(_server(self._service.admin, loaded, tls=False))
             sockets.append([self._admin])
+        envoy = await self._answer_envoy()
         self._listen_to_signals(servers)
         running = [asyncio.create_task(each.serve(where)) for each, where in zip(servers, sockets, strict=True)]
         while not all(each.started for each in servers) and not any(each.done() for each in running):  # noqa: ASYNC110
@@ -131,7 +135,27 @@ class Process:
         self._service.readiness.is_open = not self._stopping
         self._ready()
         self._spawn(self._look())
+        if envoy is not None:
+            self._spawn(self._tell(envoy))
+            running.append(asyncio.create_task(self._end(envoy)))
         await asyncio.gather(*running)
+
+    # ------------------------------------------------------------------------------------------------------- Envoy
+
+    async def _answer_envoy(self) -> EnvoyServer | None:
+        listener = self._service.envoy
+        return None if listener is None else await serve_envoy(self._service.gate, listener)
+
+    async def _tell(self, envoy: EnvoyServer) -> None:
+        """Has the health service say how it is."""
+        while not self._ending.is_set():
+            await envoy.ready(is_ready=self._service.is_ready)
+            await asyncio.sleep(_TELL_EVERY)
+
+    async def _end(self, envoy: EnvoyServer) -> None:
+        """Ends with the servers of HTTP."""
+        await self._ending.wait()
+        await envoy.stop(self._service.loaded.configuration.stop.grace / _SECOND)
 
     # ----------------------------------------------------------------------------------------------------- signals
 
@@ -150,6 +174,7 @@ class Process:
             await asyncio.sleep(self._service.loaded.configuration.stop.drain / _SECOND)
         for server in servers:
             server.should_exit = True
+        self._ending.set()
 
     async def _look(self) -> None:
         """Follows the file of keys."""
