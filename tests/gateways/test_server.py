@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,25 @@ def test_a_socket_that_was_left_behind_is_replaced(venue: Venue) -> None:
         assert (code, "somebody answers" in said) == (2, True)
     with serving(venue.configuration, venue.folder / "log"):
         pass
+
+
+@pytest.mark.parametrize("line", [b"x-a: 1\r\n", b"a"], ids=["many headers", "one header that does not end"])
+def test_headers_that_do_not_end_are_not_collected(venue: Venue, line: bytes) -> None:
+    """R50: whoever sends more than headers may be is cut off, and the others are answered."""
+    with serving(venue.configuration, venue.folder / "log") as server:
+        with server.connected() as endless, suppress(ConnectionError):
+            endless.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\nx-long: ")
+            for _ in range(64):
+                endless.sendall(line * (65_536 // len(line)))
+            raise AssertionError("4 MiB of headers were taken")
+        assert allowed(server, venue)
+        with server.connected() as several:
+            for _ in range(3):
+                several.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"a" * 30_000 + b"\r\n\r\n")
+                found = b""
+                while not found.endswith(b'{"alive":true}'):
+                    found += several.recv(65_536)
+                assert found.startswith(b"HTTP/1.1 200")
 
 
 # ------------------------------------------------------------------------------------------------- starting and ending
