@@ -164,6 +164,8 @@ def configure(files: Files, scenario: Scenario, name: str) -> Path:
         "policies": {"path": "policies", "watch": False},
         "requests": {"hosts": [HOST]},
         "listen": ["127.0.0.1:0"],
+        "proxies": {"sends_bodies": True},
+        "log": "error",
         "keys": {"secrets": "keys.secrets", "sealing_key": {"file": "sealing.key"}},
         # Attempts are counted as always; but nobody in the field comes so often.
         "credentials": {

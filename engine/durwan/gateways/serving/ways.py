@@ -37,17 +37,22 @@ class Readiness:
 
 
 def forward_auth_ways(configuration: Configuration, gate: Gate, rules: RequestRules, clock: Clock) -> dict[str, Way]:
-    """For proxies that say in headers what a request is about."""
-    forwarded = ForwardAuth(gate, Forwarded(rules, clock, configuration.proxies.secret_header.encode()))
-    return {FORWARD_AUTH: Way(endpoint=forwarded), NGINX: Way(endpoint=NginxAuth(forwarded))}
+    """For proxies that say in headers what a request is about. nginx never sends a body."""
+    proxies = configuration.proxies
+    original = Forwarded(rules, clock, proxies.secret_header.encode())
+    return {
+        FORWARD_AUTH: Way(endpoint=ForwardAuth(gate, original, sends_bodies=proxies.sends_bodies)),
+        NGINX: Way(endpoint=NginxAuth(ForwardAuth(gate, original))),
+    }
 
 
 def prefixed_ways(configuration: Configuration, gate: Gate, rules: RequestRules, clock: Clock) -> dict[str, Way]:
     """For proxies that send the request itself, its target behind a prefix."""
+    proxies = configuration.proxies
     if not configuration.forward_auth:
         return {}
-    prefixed = Prefixed(ENVOY.encode(), rules, clock, configuration.proxies.secret_header.encode())
-    return {ENVOY: Way(endpoint=ForwardAuth(gate, prefixed))}
+    original = Prefixed(ENVOY.encode(), rules, clock, proxies.secret_header.encode())
+    return {ENVOY: Way(endpoint=ForwardAuth(gate, original, sends_bodies=proxies.sends_bodies))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
