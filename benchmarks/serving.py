@@ -42,11 +42,12 @@ from durwan.credentials.sealing import SealingKey
 from durwan.credentials.secret import Secret
 from durwan.credentials.secret_text import new_secret_text
 from durwan.gateways.serving.application import Application, Callers, Way
-from durwan.gateways.serving.assembly import FORWARD_AUTH, Service, assemble
+from durwan.gateways.serving.assembly import Service, assemble
 from durwan.gateways.serving.exchange import Receive, Reply, Scope
 from durwan.gateways.serving.reading import load
 from durwan.gateways.serving.server import Process, open_socket
 from durwan.gateways.serving.supervisor import Supervisor
+from durwan.gateways.serving.ways import FORWARD_AUTH
 from durwan.model.address import NetworkSet, parse_network
 
 HOST, CLIENT, TARGET = "api.example.com", "203.0.113.9", "/orders?notional=2500"
@@ -163,6 +164,8 @@ def configure(files: Files, scenario: Scenario, name: str) -> Path:
         "policies": {"path": "policies", "watch": False},
         "requests": {"hosts": [HOST]},
         "listen": ["127.0.0.1:0"],
+        "proxies": {"sends_bodies": True},
+        "log": "error",
         "keys": {"secrets": "keys.secrets", "sealing_key": {"file": "sealing.key"}},
         # Attempts are counted as always; but nobody in the field comes so often.
         "credentials": {

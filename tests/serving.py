@@ -145,7 +145,7 @@ def serving(
     with log.open("wb") as output:
         process = subprocess.Popen(
             command(configuration), cwd=configuration.parent, env=environment(**variables), stderr=output,
-            stdout=subprocess.DEVNULL,
+            stdout=output,
         )  # fmt: skip
     running = Running(process, log, authority=None if authority is None else str(authority))
     try:

@@ -134,7 +134,7 @@ def test_what_is_no_question_has_no_result(server: Running, body: bytes) -> None
 
 
 def test_a_query_is_put_together_again(server: Running, venue: Venue) -> None:
-    """Values are encoded as a client would have; a signature over the query verifies where there is one way to write it."""
+    """Values are encoded as a client would have; a signature over what can be written in one way alone verifies."""
     query = {"a": ["1"], "b": "x y&c=d"}
     result = server.post(PATH, kong("GET", "/orders", venue.bearer, query)).json["result"]
     assert result["allow"] is True, result

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,25 @@ def test_a_socket_that_was_left_behind_is_replaced(venue: Venue) -> None:
         pass
 
 
+@pytest.mark.parametrize("line", [b"x-a: 1\r\n", b"a"], ids=["many headers", "one header that does not end"])
+def test_headers_that_do_not_end_are_not_collected(venue: Venue, line: bytes) -> None:
+    """R50: whoever sends more than headers may be is cut off, and the others are answered."""
+    with serving(venue.configuration, venue.folder / "log") as server:
+        with server.connected() as endless, suppress(ConnectionError):
+            endless.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\nx-long: ")
+            for _ in range(64):
+                endless.sendall(line * (65_536 // len(line)))
+            raise AssertionError("4 MiB of headers were taken")
+        assert allowed(server, venue)
+        with server.connected() as several:
+            for _ in range(3):
+                several.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"a" * 30_000 + b"\r\n\r\n")
+                found = b""
+                while not found.endswith(b'{"alive":true}'):
+                    found += several.recv(65_536)
+                assert found.startswith(b"HTTP/1.1 200")
+
+
 # ------------------------------------------------------------------------------------------------- starting and ending
 
 
@@ -268,6 +288,22 @@ def test_workers_share_what_came_before(venue: Venue) -> None:
         for each in threads:
             each.join()
         assert sorted(found) == [200] + [401] * 23
+
+
+def test_a_server_logs_one_object_a_line(venue: Venue) -> None:
+    """R60, R61: what is refused is noted without key, address, path or secret; a broken reload says what is wrong."""
+    with serving(venue.configuration, venue.folder / "log") as server:
+        for target in ("/orders", "/nowhere\x1b[31m", "//"):
+            server.send("GET", "/forward-auth", [*forwarded("GET", target), *venue.bearer.items()])
+            server.send("GET", "/forward-auth", forwarded("GET", target))
+        (venue.folder / "policies" / "api.policy").write_text("nonsense")
+        server.signal(signal.SIGHUP)
+        time.sleep(0.6)
+        server.exchange(b"nonsense\r\n\r\n")
+    events = [json.loads(line) for line in server.said().splitlines() if not line.startswith("durwan: answering at ")]
+    assert {"refused", "policy_reload_failed"} <= {each["event"] for each in events}
+    said = server.said()
+    assert not any(text in said for text in (venue.token.reveal().decode(), CLIENT, "/nowhere", "reader", "\x1b"))
 
 
 # ----------------------------------------------------------------------------------------------------- not starting

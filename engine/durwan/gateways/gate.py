@@ -28,9 +28,7 @@ from durwan.gateways.answer import About, Answer, Answers
 from durwan.gateways.decided import Begun, Decided, Message, record_of, vouched
 from durwan.gateways.reads import Readings
 from durwan.model.decision import Decision
-from durwan.routing.route import RouteTable
-from durwan.routing.router import Routed
-from durwan.routing.rules import RequestRules
+from durwan.routing.router import RequestReader, Routed
 from durwan.runtime.bound import BoundEngine
 from durwan.runtime.engine import Engine, wall_clock
 from durwan.state.errors import StateUnavailableError
@@ -76,28 +74,6 @@ class Metrics(Protocol):
 
     def answered(self, answer: Answer, seconds: float) -> None:
         """An answer was given, so many seconds after the request had come; never raises."""
-        ...
-
-
-class RequestReader(Protocol):
-    """Reads requests and finds their routes: a `Router`, or what has one that changes."""
-
-    @property
-    def table(self) -> RouteTable:
-        """The routes, as they are now."""
-        ...
-
-    @property
-    def rules(self) -> RequestRules:
-        """Which requests are taken up."""
-        ...
-
-    def read(self, raw: RawRequest) -> Routed | Refusal:
-        """The route of a request; never raises."""
-        ...
-
-    def address_of(self, raw: RawRequest) -> str | Refusal:
-        """Where a request comes from that cannot be read otherwise; never raises."""
         ...
 
 

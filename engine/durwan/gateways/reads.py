@@ -38,8 +38,6 @@ class Reads:
         }
         self.contexts = frozenset[str]().union(*self._contexts.values())
 
-        # Where nobody reads it, nothing has to be counted.
-        self.reads_activity = any("activity" in read for read in self._contexts.values())
 
     def of_rule(self, rule: str | None, action: str) -> tuple[str, ...]:
         """The attributes that a rule or limit reads, sorted; without one, those that any rule of the action reads."""

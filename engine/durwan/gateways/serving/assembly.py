@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,31 +13,35 @@ from durwan.credentials.secret import Secret
 from durwan.errors import DurwanError
 from durwan.gateways.activity import Activity
 from durwan.gateways.answer import Answers
-from durwan.gateways.authzen.endpoints import authzen_ways
-from durwan.gateways.authzen.entities import Entities, read_entities
-from durwan.gateways.authzen.search import Search
-from durwan.gateways.authzen.translation import Names, Translation
 from durwan.gateways.envoy import EnvoyListener
-from durwan.gateways.forward_auth import ForwardAuth, Forwarded, NginxAuth, Prefixed
 from durwan.gateways.gate import Gate, Parts
 from durwan.gateways.idempotency import Idempotency
+from durwan.gateways.logs import Log
 from durwan.gateways.metrics import Metrics, NoMetrics, Sources
 from durwan.gateways.opa import opa_ways
 from durwan.gateways.opentelemetry import OpenTelemetryMetrics
 from durwan.gateways.profiles import PROFILES
 from durwan.gateways.prometheus import PrometheusMetrics
-from durwan.gateways.serving.application import GET, Application, Callers, Document, Way
+from durwan.gateways.serving.application import Application, Callers, Way
 from durwan.gateways.serving.checks import check
-from durwan.gateways.serving.configuration import AuthzenSection, Configuration
+from durwan.gateways.serving.configuration import Configuration
 from durwan.gateways.serving.envoy_listener import envoy_listener
-from durwan.gateways.serving.exchange import NO_STORE, Reply, json_reply
 from durwan.gateways.serving.identification import FollowedKeys, Identification, identification
 from durwan.gateways.serving.reading import ConfigurationError, Loaded
-from durwan.gateways.serving.recording import open_log
+from durwan.gateways.serving.recording import open_record
 from durwan.gateways.serving.resolving import Resolver
 from durwan.gateways.serving.routes import FollowedRoutes
 from durwan.gateways.serving.self_test import refuse_open_doors
 from durwan.gateways.serving.store import open_store
+from durwan.gateways.serving.telling import Telling
+from durwan.gateways.serving.ways import (
+    Asking,
+    Readiness,
+    forward_auth_ways,
+    health_ways,
+    metrics_ways,
+    prefixed_ways,
+)
 from durwan.gateways.upstream import NAMES
 from durwan.model.address import NetworkSet, parse_network
 from durwan.routing import RequestRules
@@ -52,9 +55,6 @@ from durwan.state.revocations import RevocationView
 from durwan.state.store import StateStore
 
 Clock = Callable[[], int]
-FORWARD_AUTH: Final = "/forward-auth"
-NGINX: Final = "/nginx"
-ENVOY: Final = "/envoy"
 _SECOND: Final = 1_000
 
 
@@ -66,13 +66,6 @@ class CountedAloneError(DurwanError):
             f"the policy set has limits, and {workers} workers would each count for themselves: name what they share, "
             "`state.sqlite` on one machine, or `state.redis`"
         )
-
-
-@dataclass(slots=True)
-class Readiness:
-    """Whether requests may come: from the moment at which everything is there, until it is to stop."""
-
-    is_open: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +82,7 @@ class Service:
         routes: the routes.
         keys: keys outside of the policy set; None without.
         tried: how many requests the self-test saw refused.
+        log: where lines go.
         envoy: where Envoy is answered; None where it is not.
     """
 
@@ -101,6 +95,7 @@ class Service:
     routes: FollowedRoutes
     keys: FollowedKeys | None
     tried: int
+    log: Log
     envoy: EnvoyListener | None
     _closing: list[Callable[[], object]]
 
@@ -112,11 +107,13 @@ class Service:
 
     def reload(self) -> None:
         """Reads policies, routes and keys again. What cannot be read stays as it was, and is told in the log."""
-        for what, again in (("the keys", self.look), ("the policies", self.engine.reload)):
+        for what, again in (("keys", self.look), ("policies", self.engine.reload)):
             try:
                 again()
             except DurwanError as error:
-                _log().error("%s cannot be reloaded: %s", what, "; ".join(str(error).splitlines()))
+                # Policies say it themselves.
+                if what == "keys":
+                    self.log.event("keys_reload_failed", level="error", problem=str(error))
 
     def look(self) -> None:
         """Reads the keys again if their file has changed.
@@ -134,7 +131,7 @@ class Service:
             try:
                 each()
             except Exception as error:  # noqa: BLE001 - the next one is to be closed all the same
-                _log().error("something did not close: %s", type(error).__name__)
+                self.log.event("close_failed", level="error", problem=error)
 
 
 def assemble(
@@ -168,6 +165,7 @@ class _Assembly:
         self._closing: list[Callable[[], object]] = []
         self._routes: FollowedRoutes | None = None
         self._metrics: Metrics = NoMetrics()
+        self._log = Log(level=self._configuration.log)
 
     def service(self) -> Service:
         """The service.
@@ -200,21 +198,26 @@ class _Assembly:
         # Only now, since a server that does not start should leave no trace of itself in the record.
         recorder = self._recorder()
         self._metrics = self._counting(engine, recorder)
-        gate = Gate(replace(parts, recorder=recorder, metrics=self._metrics))
+        gate = Gate(replace(parts, recorder=recorder, metrics=Telling(self._log, self._metrics)))
         readiness = Readiness()
         ways = self._ways(gate, engine, routes, keys)
-        health = {**self._health(engine, readiness), **self._exposed()}
+        health = {**health_ways(engine, readiness), **metrics_ways(configuration, self._metrics)}
         admin = None if configuration.admin is None else Application(health, replace(callers, secret=None))
         return Service(
             loaded=self._loaded,
             engine=engine,
             gate=gate,
-            application=Application(ways if admin is not None else {**ways, **health}, callers, self._prefixes(gate)),
+            application=Application(
+                ways if admin is not None else {**ways, **health},
+                callers,
+                prefixed_ways(configuration, gate, rules, self._clock),
+            ),
             admin=admin,
             readiness=readiness,
             routes=routes,
             keys=keys,
             tried=tried,
+            log=self._log,
             envoy=envoy_listener(configuration, self._resolver, callers),
             _closing=self._closing,
         )
@@ -254,11 +257,12 @@ class _Assembly:
 
     def _reloaded(self, status: Status) -> None:
         """A file of routes is read again with the policies, whose names it uses; one that cannot be stays as it was."""
+        self._log.reloaded(status)
         if self._routes is not None and status.last_error is None:
             try:
                 self._routes.reload()
             except DurwanError as error:
-                _log().error("the routes cannot be reloaded: %s", "; ".join(str(error).splitlines()))
+                self._log.event("routes_reload_failed", level="error", problem=str(error))
 
     def _rules(self) -> RequestRules:
         configuration = self._configuration
@@ -291,10 +295,10 @@ class _Assembly:
         section = self._configuration.audit
         if section is None or not self._records:
             return None
-        log = open_log(section, self._resolver, self._clock)
+        record = open_record(section, self._resolver, self._clock, self._log)
         # The last to be closed: whatever was answered is in it.
-        self._closing.append(log.close)
-        return log
+        self._closing.append(record.close)
+        return record
 
     def _counting(self, engine: Engine, recorder: AuditLog | None) -> Metrics:
         sources = Sources(engine=engine, audit=None if recorder is None else recorder.status)
@@ -310,6 +314,18 @@ class _Assembly:
         """Limits were charged; `alone` is whether by this gateway by itself, since the store cannot be asked."""
         if alone:
             self._metrics.failed("limits")
+
+    def _ways(self, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None) -> dict[str, Way]:
+        configuration = self._configuration
+        ways: dict[str, Way] = {}
+        if configuration.forward_auth:
+            ways |= forward_auth_ways(configuration, gate, routes.rules, self._clock)
+        if configuration.authzen is not None:
+            asking = Asking(gate=gate, engine=engine, routes=routes, keys=None if keys is None else keys.table)
+            ways |= asking.ways(configuration, configuration.authzen, self._resolver, self._clock)
+        if configuration.opa is not None:
+            ways |= opa_ways(gate, self._clock, configuration.opa.path)
+        return ways
 
     def _answers(self) -> Answers:
         section, credentials = self._configuration.answers, self._configuration.credentials
@@ -328,99 +344,6 @@ class _Assembly:
             secret = self._resolver.secret(proxies.secret, ("proxies", "secret"))
         return Callers(networks=_networks(proxies.networks), secret=secret, header=proxies.secret_header.encode())
 
-    # -------------------------------------------------------------------------------------------------------- ways
-
-    def _ways(self, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None) -> dict[str, Way]:
-        configuration = self._configuration
-        ways: dict[str, Way] = {}
-        if configuration.forward_auth:
-            original = Forwarded(routes.rules, self._clock, self._own_header())
-            forwarded = ForwardAuth(gate, original, sends_bodies=configuration.proxies.sends_bodies)
-            # nginx never sends any.
-            ways |= {FORWARD_AUTH: Way(endpoint=forwarded)}
-            ways |= {NGINX: Way(endpoint=NginxAuth(ForwardAuth(gate, original)))}
-        if configuration.authzen is not None:
-            ways |= self._authzen(configuration.authzen, gate, engine, routes, keys)
-        if configuration.opa is not None:
-            ways |= opa_ways(gate, self._clock, configuration.opa.path)
-        return ways
-
-    def _prefixes(self, gate: Gate) -> dict[str, Way]:
-        if not self._configuration.forward_auth:
-            return {}
-        rules = self._rules()
-        prefixed = Prefixed(ENVOY.encode(), rules, self._clock, self._own_header())
-        return {ENVOY: Way(endpoint=ForwardAuth(gate, prefixed, sends_bodies=self._configuration.proxies.sends_bodies))}
-
-    def _own_header(self) -> bytes:
-        return self._configuration.proxies.secret_header.encode()
-
-    def _authzen(
-        self, section: AuthzenSection, gate: Gate, engine: Engine, routes: FollowedRoutes, keys: FollowedKeys | None
-    ) -> dict[str, Way]:
-        names = Names(
-            key_subjects=frozenset(section.key_subjects),
-            route_resources=frozenset(section.route_resources),
-            subject=section.subject_context,
-            resource=section.resource_context,
-            action_properties=section.action_context,
-            action=section.action,
-        )
-        translation = Translation(names=names, entities=self._entities(section), routes=routes)
-        search = Search(
-            engine,
-            translation,
-            keys=None if keys is None else keys.table,
-            gateway=self._configuration.gateway.model_dump(exclude_none=True),
-            clock=self._clock,
-            most=section.most_candidates,
-        )
-        return authzen_ways(gate, translation, search, url=self._url(section), most=section.most_evaluations)
-
-    def _entities(self, section: AuthzenSection) -> Entities:
-        if section.entities is None:
-            return Entities()
-        content = self._resolver.content(section.entities, ("authzen", "entities"))
-        entities, report = read_entities(self._resolver.path(section.entities), content)
-        if report:
-            raise ConfigurationError(report)
-        return entities
-
-    def _url(self, section: AuthzenSection) -> str:
-        """The address under which the server is called: as configured, else that of the first listener."""
-        if section.url is not None:
-            return section.url
-        first = next((each for each in self._configuration.listen if not each.path), None)
-        scheme = "http" if self._configuration.tls is None else "https"
-        return f"{scheme}://{'localhost' if first is None else first}"
-
-    def _exposed(self) -> dict[str, Way]:
-        """Metrics, where somebody comes and asks for them; at the listener for all only for those who may call."""
-        if self._configuration.metrics != "prometheus":
-            return {}
-        return {
-            "/metrics": Way(
-                endpoint=Document(self._exposition), methods=GET, open=self._configuration.admin is not None
-            )
-        }
-
-    def _exposition(self) -> Reply:
-        content, kind = self._metrics.exposition()
-        return Reply(200, ((b"content-type", kind.encode()), NO_STORE), content)
-
-    def _health(self, engine: Engine, readiness: Readiness) -> dict[str, Way]:
-        return {
-            "/health": Way(endpoint=Document(lambda: json_reply({"alive": True})), methods=GET, open=True),
-            "/ready": Way(endpoint=Document(lambda: _ready(engine, readiness)), methods=GET, open=True),
-        }
-
-
-def _ready(engine: Engine, readiness: Readiness) -> Reply:
-    """200 where requests are answered by a policy that is fresh; else 503. It says nothing of anybody."""
-    status = engine.status()
-    ready = readiness.is_open and status.ready and not status.stale
-    return json_reply({"ready": ready, "revision": status.revision, "stale": status.stale}, 200 if ready else 503)
-
 
 def _networks(texts: list[str]) -> NetworkSet:
     return NetworkSet(found for found in map(parse_network, texts) if found is not None)
@@ -431,8 +354,4 @@ def _nobody(status: Status) -> None:
     del status
 
 
-def _log() -> logging.Logger:
-    return logging.getLogger("durwan")
-
-
-__all__ = ["ENVOY", "FORWARD_AUTH", "NGINX", "CountedAloneError", "Readiness", "Service", "assemble"]
+__all__ = ["CountedAloneError", "Service", "assemble"]

@@ -34,7 +34,6 @@ def _reachable(configuration: Configuration, places: Places) -> Iterator[Diagnos
                     "listen on loopback or at a socket, or have proxies show a secret: `proxies.secret`",
                 )
 
-
     envoy = configuration.envoy
     if envoy is None:
         return

@@ -170,12 +170,12 @@ def _put(data: dict[str, Any], place: Place, value: Any) -> None:
 
 
 def _leaves(section: type[Section], before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """The path of every setting that is no section, and whether it is a list. Where a secret is is no such setting."""
+    """The path of every setting that is no section, and whether it is a list."""
     for name, field in section.model_fields.items():
         inner = _section_of(field.annotation)
-        if inner is not None and inner is not SecretSource:
+        if inner is not None:
             yield from _leaves(inner, (*before, name))
-        elif inner is None and not _is_of_sections(field.annotation):
+        elif not _is_of_sections(field.annotation):
             yield (*before, name), get_origin(field.annotation) is list
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from durwan.audit.log import AuditLog
@@ -10,14 +9,15 @@ from durwan.audit.masking import Masking
 from durwan.audit.settings import Alarm, LogSettings
 from durwan.credentials.ed25519 import KeyFileError, private_key_of
 from durwan.credentials.kept_files import read_private
+from durwan.gateways.logs import Log
 from durwan.gateways.serving.configuration import AuditSection
 from durwan.gateways.serving.resolving import Resolver
 
 _MOST_KEY = 10_000
 
 
-def open_log(section: AuditSection, resolver: Resolver, clock: Callable[[], int]) -> AuditLog:
-    """The log, of which this process writes a stream of its own.
+def open_record(section: AuditSection, resolver: Resolver, clock: Callable[[], int], log: Log) -> AuditLog:
+    """The record, of which this process writes a stream of its own; `log` is told of what goes wrong with it.
 
     Raises:
         DurwanError: it cannot be used, or was changed.
@@ -31,7 +31,7 @@ def open_log(section: AuditSection, resolver: Resolver, clock: Callable[[], int]
         signing_key=_signing_key(section, resolver),
         checkpoints=None if section.checkpoints is None else resolver.path(section.checkpoints),
         clock=clock,
-        on_alarm=_tell,
+        on_alarm=lambda alarm: _tell(alarm, log),
     )
     return AuditLog(resolver.path(section.directory), settings)
 
@@ -46,9 +46,11 @@ def _signing_key(section: AuditSection, resolver: Resolver) -> object:
         raise resolver.fault(("audit", "signing_key"), str(error)) from None
 
 
-def _tell(alarm: Alarm) -> None:
-    level = logging.INFO if alarm.kind == "recovered" else logging.ERROR
-    logging.getLogger("durwan").log(level, "audit log: %s: %s", alarm.kind, alarm.text)
+def _tell(alarm: Alarm, log: Log) -> None:
+    if alarm.kind == "recovered":
+        log.event("audit_recovered", problem=alarm.text)
+    else:
+        log.alarm(f"audit_{alarm.kind}", alarm.text)
 
 
-__all__ = ["open_log"]
+__all__ = ["open_record"]

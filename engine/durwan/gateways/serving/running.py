@@ -19,6 +19,7 @@ from durwan.gateways.serving.reading import ConfigurationError, Loaded
 from durwan.gateways.serving.self_test import OpenDoorError
 from durwan.gateways.serving.server import Process, name_of, open_socket
 from durwan.gateways.serving.supervisor import Supervisor, WorkerError
+from durwan.gateways.serving.telling import take_over
 from durwan.runtime.self_test import SelfTestError
 
 _SECOND = 1_000
@@ -32,11 +33,13 @@ class Server:
     Attributes:
         loaded: its configuration.
         environment: the variables of the environment.
-        told: where it is said what is answered, and why nothing is.
+        says: where it is said what is answered; standard error is for the lines of the log.
+        told: where it is said why nothing is.
     """
 
     loaded: Loaded
     environment: Mapping[str, str]
+    says: TextIO = sys.stdout
     told: TextIO = sys.stderr
 
     def run(self) -> int:
@@ -97,6 +100,7 @@ class Server:
         """The work of a worker: its exit code, and why it could not start."""
         try:
             service = assemble(self.loaded, self.environment)
+            take_over(service.log)
             Process(service, sockets, admins[number - 1] if admins else None, ready).run()
         except DurwanError as error:
             return code_of(error), str(error)
@@ -114,8 +118,8 @@ class Server:
         if configuration.envoy is not None:
             shown.append(f"grpc://{configuration.envoy.listen}")
         many = "" if configuration.workers == 1 else f", {configuration.workers} workers"
-        self.told.write(f"durwan: answering at {', '.join(shown)}{many}\n")
-        self.told.flush()
+        self.says.write(f"durwan: answering at {', '.join(shown)}{many}\n")
+        self.says.flush()
 
     def _opened(self, stack: ExitStack, listener: Listener) -> socket.socket:
         """A socket that is closed at the end; one in the file system is gone then."""

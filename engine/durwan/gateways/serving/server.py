@@ -28,6 +28,8 @@ _KEEP_ALIVE: Final = 75
 _BACKLOG: Final = 2_048
 _LOOK_EVERY: Final = 1.0
 _TELL_EVERY: Final = 0.1
+# What headers may be together. Those of the request that it is about have a closer bound, which is the gate's.
+_MOST_HEAD: Final = 64 << 10
 _SECOND: Final = 1_000
 _MODE: Final = 0o660
 
@@ -183,8 +185,7 @@ class Process:
             try:
                 await asyncio.to_thread(self._service.look)
             except DurwanError as error:
-                message = "; ".join(str(error).splitlines())
-                logging.getLogger("durwan").log(logging.ERROR, "the keys cannot be read again: %s", message)
+                self._service.log.event("keys_reload_failed", level="error", problem=str(error))
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -224,7 +225,7 @@ def _server(application: Any, loaded: Loaded, *, tls: bool) -> Any:
         lifespan="off",
         interface="asgi3",
         log_config=None,
-        log_level=logging.ERROR,
+        log_level=logging.WARNING,
         access_log=False,
         proxy_headers=False,
         server_header=False,
@@ -237,12 +238,39 @@ def _server(application: Any, loaded: Loaded, *, tls: bool) -> Any:
 
 
 def _http() -> Any:
-    """The parser in C where it is there."""
+    """The parser in C where it is there, with a bound: by itself it collects whatever comes before the headers end."""
     try:
         import httptools  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] - whether it is there
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: PLC0415 - an extra
     except ImportError:
         return "h11"
-    return "httptools"
+
+    class Bounded(HttpToolsProtocol):
+        """One that closes connections whose headers do not end."""
+
+        _bytes = 0
+        _is_head = True
+
+        def data_received(self, data: bytes) -> None:
+            """Some bytes came."""
+            if self._is_head:
+                self._bytes += len(data)
+                if self._bytes > _MOST_HEAD:
+                    self.send_400_response("The headers are too large.")
+                    return
+            super().data_received(data)
+
+        def on_message_begin(self) -> None:
+            """A request begins."""
+            self._is_head, self._bytes = True, 0
+            super().on_message_begin()
+
+        def on_headers_complete(self) -> None:
+            """Its headers have ended."""
+            self._is_head = False
+            super().on_headers_complete()
+
+    return Bounded
 
 
 __all__ = ["Process", "ServerNotInstalledError", "name_of", "open_socket"]
