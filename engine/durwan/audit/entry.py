@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from math import isfinite
 from typing import Any, Final
 
 from durwan.audit import merkle
@@ -146,7 +147,14 @@ def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number of JSON")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
+def _finite(text: str) -> float:
+    found = float(text)
+    if not isfinite(found):
+        raise ValueError(f"{text:.40} is larger than any number that is written")
+    return found
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
 
 
 # `dict` itself; by this name a type checker knows what is in it.
@@ -154,7 +162,10 @@ _OBJECT: Final[type[dict[str, Any]]] = dict
 
 
 def _record_in(content: str) -> dict[str, Any]:
-    found, end = _DECODER.raw_decode(content)
+    try:
+        found, end = _DECODER.raw_decode(content)
+    except RecursionError:
+        raise ValueError("it is nested deeper than anything that is written") from None
     if type(found) is not _OBJECT or end != len(content):
         raise ValueError("it is no JSON object")
     return found

@@ -69,8 +69,8 @@ def _write_lines(steps: Iterator[list[Recorded]], path: Path) -> int:
     with path.open("w", encoding="ascii") as file:
         for step in steps:
             for each in step:
-                row = {"stream": each.stream, "seq": each.seq, "now": each.record.get("time"), **each.record}
-                del row["time"]
+                fields = {name: value for name, value in each.record.items() if name != "time"}
+                row = {"stream": each.stream, "seq": each.seq, "now": each.record.get("time"), **fields}
                 file.write(json.dumps(row, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n")
             count += len(step)
     return count

@@ -44,9 +44,13 @@ class Ledger:
         self.stream = take_stream(folder)
         try:
             self._medium = _medium_of(self.stream, settings)
-            self._open()
         except BaseException:
             self.stream.close()
+            raise
+        try:
+            self._open()
+        except BaseException:
+            self.give_up()
             raise
 
     @property
@@ -90,6 +94,10 @@ class Ledger:
         if found.chain.prev != self._chain.prev:
             raise AuditDamagedError(f"the log in {self.stream.path} is not the one any more that was being written")
         self._begin("failed", lost=lost, problem=problem)
+
+    def note_lost(self, lost: int) -> None:
+        """Says in a new segment how many records came faster than they could be written."""
+        self._begin("lost", lost=lost)
 
     def close(self) -> None:
         """Writes the last checkpoint, if there is anything to vouch for, and gives the stream back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import sqlite3
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from durwan.audit.settings import Alarm, AlarmKind, LogSettings
 from durwan.forking import start_anew_after_fork
 
 _LONGEST_RETRY: Final = 30.0
+_SECONDS_BETWEEN_NOTES: Final = 1.0
+# As many are made into lines in a few milliseconds, for which the first of them waits.
+_MOST_OF_A_BATCH: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +70,8 @@ class AuditLog:
     _wake: Event
     _thread: Thread | None
     _ledger: Ledger | None
-    _next: Batch
-    _in_flight: Batch | None
+    _batches: deque[Batch]
+    _waiting: int
 
     def __init__(self, folder: str | Path, settings: LogSettings | None = None) -> None:
         self._folder = Path(folder)
@@ -79,7 +83,7 @@ class AuditLog:
         self._begin()
         try:
             self._ledger = Ledger(self._folder, settings)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, MemoryError) as error:
             raise AuditUnavailableError(f"the audit log {self._folder} cannot be opened: {_words(error)}") from error
         start_anew_after_fork(self)
         _LIVING.add(self)
@@ -93,15 +97,16 @@ class AuditLog:
         """See `Recorder`."""
         plain = self._form.of(record)
         with self._lock:
-            batch = self._next
-            if self._refuses(batch):
+            if self._refuses:
                 self._lost += 1
                 self._unwritten += 1
-                if not self._strict:
-                    self._wake.set()
-                    return AT_ONCE
-                raise AuditUnavailableError(f"a decision could not be recorded: {self._reason}")
+                if self._strict:
+                    raise AuditUnavailableError(f"a decision could not be recorded: {self._reason}")
+                self._wake.set()
+                return AT_ONCE
+            batch = self._batch()
             batch.records.append(plain)
+            self._waiting += 1
             if self._thread is None:
                 self._thread = self._start()
         if not self._wake.is_set():
@@ -111,13 +116,12 @@ class AuditLog:
     def status(self) -> LogStatus:
         """How it is doing."""
         with self._lock:
-            ledger, in_flight = self._ledger, self._in_flight
-            waiting = len(self._next.records) + (len(in_flight.records) if in_flight else 0)
+            ledger = self._ledger
             return LogStatus(
                 available=not self._problem and not self._closed,
                 stream="" if ledger is None else str(ledger.stream.path),
                 lines=0 if ledger is None else ledger.size,
-                written=self._written, lost=self._lost, waiting=waiting, failures=self._failures,
+                written=self._written, lost=self._lost, waiting=self._waiting, failures=self._failures,
                 problem=self._problem,
             )  # fmt: skip
 
@@ -134,7 +138,9 @@ class AuditLog:
             thread = self._thread
         self._wake.set()
         if thread is not None:
-            thread.join()
+            thread.join(2 * self._settings.deadline)
+            if thread.is_alive():
+                raise AuditUnavailableError("the audit log is still being written: its disk does not answer")
         elif self._ledger is not None:
             self._end(self._ledger)
         if self._problem:
@@ -144,9 +150,8 @@ class AuditLog:
 
     def start_anew(self) -> None:
         """In a child process: everything of the parent's is left to it; the first record takes a stream."""
-        for each in (self._in_flight, self._next):
-            if each is not None:
-                each.start_anew()
+        for each in self._batches:
+            each.start_anew()
         if self._ledger is not None:
             self._ledger.leave()
         # Kept: what is left to the parent must not be closed here, where it would be forgotten.
@@ -156,22 +161,35 @@ class AuditLog:
     def _begin(self) -> None:
         self._lock = Lock()
         self._wake = Event()
-        self._thread = self._ledger = self._in_flight = None
-        self._next = Batch(self._settings.deadline)
+        self._thread = self._ledger = None
+        # The first one may be with the writing thread, and then takes no more.
+        self._batches = deque()
+        self._taken: Batch | None = None
+        self._waiting = 0
         self._written = self._lost = self._failures = 0
         # How many records were given up that the log itself does not know of yet.
         self._unwritten = 0
         self._problem = ""
         self._retry = self._settings.retry_seconds
         self._retry_at = 0.0
+        self._noted_at = 0.0
 
     def _start(self) -> Thread:
         thread = Thread(target=self._run, name="durwan-audit", daemon=True)
         thread.start()
         return thread
 
-    def _refuses(self, batch: Batch) -> bool:
-        if self._closed or len(batch.records) >= self._most:
+    def _batch(self) -> Batch:
+        """The batch for the next record."""
+        last = self._batches[-1] if self._batches else None
+        if last is None or last is self._taken or len(last.records) >= _MOST_OF_A_BATCH:
+            last = Batch(self._settings.deadline)
+            self._batches.append(last)
+        return last
+
+    @property
+    def _refuses(self) -> bool:
+        if self._closed or self._waiting >= self._most:
             return True
         # A strict log that is known not to work makes nobody wait for it to find that out again.
         return self._strict and bool(self._problem) and time.monotonic() < self._retry_at
@@ -188,36 +206,34 @@ class AuditLog:
         while True:
             self._wake.wait(self._seconds_to_next())
             self._wake.clear()
-            with self._lock:
-                closing = self._closed
-                batch = self._take()
+            closing = self._closed
+            batch = self._take()
             if batch is not None or not closing:
                 self._step(batch)
-            if closing and not self._waits:
+            if closing and (self._problem or not self._batches):
                 break
-        with self._lock:
-            left = self._take()
-        if left is not None:
-            self._give_up(left)
+        while (batch := self._take()) is not None:
+            self._give_up(batch)
         if self._ledger is not None:
             self._end(self._ledger)
 
     def _take(self) -> Batch | None:
-        """The records that are to be written now."""
-        if self._in_flight is None and self._next.records:
-            self._in_flight, self._next = self._next, Batch(self._settings.deadline)
-        return self._in_flight
-
-    @property
-    def _waits(self) -> bool:
-        """Whether there is still something to write, by a log that can be written."""
+        """The records that are to be written now; they stay where they are until they are."""
         with self._lock:
-            return not self._problem and bool(self._in_flight or self._next.records)
+            self._taken = self._batches[0] if self._batches else None
+            return self._taken
+
+    def _drop(self, batch: Batch) -> int:
+        """These records wait no more; how many they are. The lock is held."""
+        self._batches.popleft()
+        self._taken = None
+        self._waiting -= len(batch.records)
+        return len(batch.records)
 
     def _seconds_to_next(self) -> float | None:
         if self._problem:
             return max(self._retry_at - time.monotonic(), 0)
-        if self._in_flight is not None or self._next.records:
+        if self._batches:
             return 0
         return None if self._ledger is None else self._ledger.seconds_to_checkpoint
 
@@ -233,28 +249,37 @@ class AuditLog:
                 self._give_up(batch)
             return
         ledger = self._ledger = self._ledger or Ledger(self._folder, self._settings)
-        if self._problem or self._unwritten:
+        if self._problem:
             self._recover(ledger)
+        elif self._unwritten and time.monotonic() >= self._noted_at + _SECONDS_BETWEEN_NOTES:
+            self._note_lost(ledger)
         if batch is not None:
             ledger.write(batch.records)
             with self._lock:
-                self._written += len(batch.records)
-                self._in_flight = None
+                self._written += self._drop(batch)
             batch.settle(None)
         elif ledger.seconds_to_checkpoint == 0:
             ledger.vouch()
 
     def _recover(self, ledger: Ledger) -> None:
+        """After an error, makes sure of what is on disk and goes on."""
         with self._lock:
-            lost, problem = self._unwritten, self._problem
-        ledger.recover(lost, problem or "records came faster than they could be written")
+            lost = self._unwritten
+        ledger.recover(lost, self._problem)
         with self._lock:
             self._unwritten -= lost
             self._problem, self._retry = "", self._settings.retry_seconds
-        if problem:
-            self._tell("recovered", f"the audit log is written again; {lost} records were given up meanwhile")
-        else:
-            self._tell("lost", f"{lost} records came faster than they could be written, and were given up")
+        self._tell("recovered", f"the audit log is written again; {lost} records were given up meanwhile")
+
+    def _note_lost(self, ledger: Ledger) -> None:
+        """Says in the log how many records there was no room for."""
+        with self._lock:
+            lost = self._unwritten
+        ledger.note_lost(lost)
+        with self._lock:
+            self._unwritten -= lost
+        self._noted_at = time.monotonic()
+        self._tell("lost", f"{lost} records came faster than they could be written, and were given up")
 
     def _failed(self, batch: Batch | None, error: Exception) -> None:
         words = _words(error)
@@ -272,13 +297,15 @@ class AuditLog:
 
     def _give_up(self, batch: Batch) -> None:
         with self._lock:
-            self._in_flight = None
-            self._lost += len(batch.records)
-            self._unwritten += len(batch.records)
+            count = self._drop(batch)
+            self._lost += count
+            self._unwritten += count
         batch.settle(self._problem)
 
     def _end(self, ledger: Ledger) -> None:
         try:
+            if self._unwritten and not self._problem:
+                self._note_lost(ledger)
             ledger.give_up() if self._problem else ledger.close()
         except Exception as error:  # noqa: BLE001 - the records themselves are on disk
             self._tell("checkpoint", f"the last checkpoint of the log could not be written: {_words(error)}")

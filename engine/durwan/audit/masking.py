@@ -18,6 +18,11 @@ Way = Literal["mask", "hash"]
 _LEAST_KEY: Final = 16
 _MOST_KEY: Final = 4096
 _PATTERN = re.compile(r"[a-z_][a-z0-9_]*(?:\.(?:\*|[A-Za-z_][A-Za-z0-9_]*))?", re.ASCII)
+# What is called so is no record's business, whoever sends it.
+_SECRET_NAME = re.compile(
+    r"(?:.*_)?(?:password|passwd|passphrase|secret|token|otp|totp|pin|cvv|private_key|api_key|authorization|cookie)",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
 # The fields of a record that say what an attribute says: who masks the one has no wish to read it in the other.
 SAME: Final[Mapping[str, tuple[str, ...]]] = {
     "address": ("client.ip",),
@@ -43,7 +48,7 @@ class Masking:
     A pattern is `request.side`, or `client.*` for all of a context, or the name of a field of the record: `address`,
     `path`, `key`, `subject`, `session`. What says the same is masked with it, whichever of them is named: `client.ip`
     with `address`, `key.id` with `key`, `token.subject` with `subject`, `session.id` with `session`, `request.path`
-    with `path`.
+    with `path`. An attribute whose name says that it is a secret, such as `password` or `csrf_token`, is never written.
 
     Raises:
         MaskingError: a pattern is none, or hashes are asked for without a key.
@@ -56,7 +61,6 @@ class Masking:
         for each in _checked(mask):
             self._ways[each] = "mask"
         self._key = key
-        self._found: dict[tuple[str, str], Way | None] = {}
         if key is None and "hash" in self._ways.values():
             raise MaskingError("hashes of attributes need a key: name the file that holds it")
         if key is not None and len(key.reveal()) < _LEAST_KEY:
@@ -69,15 +73,15 @@ class Masking:
 
     def of_attribute(self, context: str, name: str) -> Way | None:
         """How an attribute is masked; None where it is not."""
-        place = (context, name)
-        try:
-            return self._found[place]
-        except KeyError:
-            found = self._way_of(context, name)
-            # Names of attributes are chosen by whoever sends a request.
-            if len(self._found) < 4096:
-                self._found[place] = found
-            return found
+        found = self._exact_or_whole(f"{context}.{name}")
+        if found is None and is_secret_name(name):
+            return "mask"
+        if found is None:
+            ways: list[Way | None] = [
+                self._ways.get(field) for field, same in SAME.items() if f"{context}.{name}" in same
+            ]
+            found = _first(ways)
+        return found
 
     def of_context(self, context: str) -> Way | None:
         """How a context is masked that is no mapping of attributes, such as a key's id."""
@@ -85,7 +89,7 @@ class Masking:
 
     def of_field(self, field: str) -> Way | None:
         """How a field of a record is masked; None where it is not."""
-        ways = [self._exact_or_whole(name) for name in (field, *SAME.get(field, ()))]
+        ways: list[Way | None] = [self._exact_or_whole(name) for name in (field, *SAME.get(field, ()))]
         return _first(ways)
 
     def value(self, way: Way, value: Any) -> dict[str, str]:
@@ -96,17 +100,15 @@ class Masking:
         content = text.encode("utf-8", "surrogatepass")
         return {"$masked": hmac.new(self._key.reveal(), content, sha256).hexdigest()[:32]}
 
-    def _way_of(self, context: str, name: str) -> Way | None:
-        found = self._exact_or_whole(f"{context}.{name}")
-        if found is None:
-            ways = [self._ways.get(field) for field, same in SAME.items() if f"{context}.{name}" in same]
-            found = _first(ways)
-        return found
-
     def _exact_or_whole(self, name: str) -> Way | None:
         context, dot, _ = name.partition(".")
         found = self._ways.get(name)
         return self._ways.get(f"{context}.*") if found is None and dot else found
+
+
+def is_secret_name(name: object) -> bool:
+    """Whether a name says that what it names is a secret."""
+    return isinstance(name, str) and _SECRET_NAME.fullmatch(name) is not None
 
 
 def read_masking_key(path: Path) -> Secret:
@@ -137,4 +139,4 @@ def _checked(patterns: Iterable[str]) -> list[str]:
     return found
 
 
-__all__ = ["Masking", "MaskingError", "Way", "read_masking_key"]
+__all__ = ["Masking", "MaskingError", "Way", "is_secret_name", "read_masking_key"]

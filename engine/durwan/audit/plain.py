@@ -21,9 +21,10 @@ from decimal import Decimal
 from hashlib import sha256
 from itertools import islice
 from math import isfinite
+from operator import attrgetter
 from typing import Any, Final, cast
 
-from durwan.audit.masking import SAME, Masking
+from durwan.audit.masking import SAME, Masking, Way, is_secret_name
 from durwan.audit.record import DecisionRecord
 from durwan.credentials.secret import Secret
 from durwan.credentials.secret_text import LEAK_PATTERN
@@ -38,11 +39,12 @@ _DEEPEST: Final = 8
 _SHORT: Final = MOST_BYTES // 4
 _INT64: Final = 1 << 63
 _LEAK = re.compile(LEAK_PATTERN, re.ASCII)
+_NOTHING: Final[Mapping[str, tuple[str, Way | None]]] = {}
 _SECRET: Final[Mapping[str, Any]] = {"$secret": True}
 _FIELDS: Final = tuple(each.name for each in fields(DecisionRecord) if each.name != "contexts")
+_fields_of: Final = attrgetter(*_FIELDS)
 # What a request has beside its contexts, and a record in fields of their own.
 _BESIDE: Final = frozenset({"action", "now"})
-_MASKABLE: Final = tuple(SAME)
 
 
 class PlainForm:
@@ -50,8 +52,12 @@ class PlainForm:
 
     def __init__(self, masking: Masking) -> None:
         self._masking = masking
-        ways = {field: masking.of_field(field) for field in _MASKABLE}
-        self._masked_fields = [(field, way) for field, way in ways.items() if way is not None]
+        self._known: dict[str, dict[str, tuple[str, Way | None]]] = {}
+        self._masked_fields: list[tuple[str, Way]] = []
+        for field in SAME:
+            way = masking.of_field(field)
+            if way is not None:
+                self._masked_fields.append((field, way))
 
     def of(self, record: DecisionRecord) -> dict[str, Any]:
         """The record as plain data, which shares nothing with the record that could change; never raises."""
@@ -61,10 +67,11 @@ class PlainForm:
             return {**_core_of(record), "$odd": type(error).__name__}
 
     def _of(self, record: DecisionRecord) -> dict[str, Any]:
+        walk = _Walk()
         found: dict[str, Any] = {}
-        for name in _FIELDS:
-            value: Any = getattr(record, name)
-            found[name] = value if value is None or _is_short(value) else _Walk().value(value, 1)
+        for name, value in zip(_FIELDS, _fields_of(record), strict=True):
+            is_plain = value is None or (type(value) is str and len(value) <= _SHORT and "dw" not in value)
+            found[name] = value if is_plain else walk.value(value, 1)
         for name, way in self._masked_fields:
             if found[name] not in (None, ""):
                 found[name] = self._masking.value(way, found[name])
@@ -81,13 +88,14 @@ class PlainForm:
                 found["$more"] = len(contexts) - len(found)
                 break
             if type(attributes) is dict:
-                found[_name(context)] = self._attributes(context, cast("dict[str, object]", attributes), walk)
+                plain: Any = self._attributes(context, cast("dict[str, object]", attributes), walk)
             elif isinstance(attributes, Mapping):
-                found[_name(context)] = self._foreign(context, cast("Mapping[str, Any]", attributes), walk)
+                plain = self._foreign(context, cast("Mapping[str, Any]", attributes), walk)
             else:
-                value = walk.value(attributes, 1)
                 way = self._masking.of_context(context) if type(context) is str else None
-                found[_name(context)] = value if way is None else self._masking.value(way, value)
+                plain = walk.value(attributes, 1)
+                plain = plain if way is None else self._masking.value(way, plain)
+            found[_name(context)] = plain
         return found
 
     def _foreign(self, context: str, attributes: Mapping[str, Any], walk: _Walk) -> dict[str, Any]:
@@ -99,16 +107,28 @@ class PlainForm:
 
     def _attributes(self, context: str, attributes: Mapping[str, Any], walk: _Walk) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        way_of = self._masking.of_attribute
-        for name, value in attributes.items():
-            if walk.left <= 0 or len(found) >= _MOST_MEMBERS:
-                found["$more"] = len(attributes) - len(found)
-                break
-            walk.left -= 1
-            plain = value if _is_short(value) else walk.value(value, 2)
-            way = way_of(context, name)
-            written = name if type(name) is str and name.isidentifier() and "dw" not in name else _name(name)
+        known = self._known.get(context, _NOTHING)
+        room = min(walk.left, _MOST_MEMBERS)
+        for name, value in attributes.items() if len(attributes) <= room else islice(attributes.items(), room):
+            # What most attributes are is written as it is: this is done in the thread of whoever asks.
+            is_plain = type(value) is str and len(value) <= _SHORT and "dw" not in value
+            plain = value if is_plain else walk.value(value, 2)
+            written, way = known.get(name) or self._know(context, name)
             found[written] = plain if way is None else self._masking.value(way, plain)
+        walk.left -= len(found)
+        if len(attributes) > room:
+            found["$more"] = len(attributes) - room
+        return found
+
+    def _know(self, context: str, name: str) -> tuple[str, Way | None]:
+        """As what an attribute is written, and how it is masked."""
+        found = _name(name), self._masking.of_attribute(context, name)
+        # Names are chosen by whoever sends a request: of so many is kept what was found, and no more.
+        known = self._known.get(context)
+        if known is None and len(self._known) < _MOST_MEMBERS:
+            known = self._known[context] = {}
+        if known is not None and len(known) < _MOST_MEMBERS:
+            known[name] = found
         return found
 
 
@@ -120,9 +140,11 @@ class _Walk:
     def __init__(self) -> None:
         self.left = _MOST_VALUES
 
-    def value(self, value: Any, depth: int) -> Any:
+    def value(self, value: object, depth: int) -> Any:
         """The value as plain data."""
         self.left -= 1
+        if type(value) is str and len(value) <= _SHORT and "dw" not in value:
+            return value
         write = _WRITERS.get(type(value))
         return _odd(value) if write is None else write(self, value, depth)
 
@@ -135,7 +157,7 @@ class _Walk:
                 found.append({"$more": len(value) - len(found)})
                 break
             found.append(self.value(each, depth + 1))
-        return sorted(found, key=repr) if isinstance(value, (set, frozenset)) else found
+        return found if type(value) in (list, tuple) else sorted(found, key=repr)
 
     def mapping(self, value: dict[Any, Any], depth: int) -> Any:
         if depth >= _DEEPEST:
@@ -145,13 +167,8 @@ class _Walk:
             if self.left <= 0 or len(found) >= _MOST_MEMBERS:
                 found["$more"] = len(value) - len(found)
                 break
-            found[_name(name)] = self.value(each, depth + 1)
+            found[_name(name)] = dict(_SECRET) if is_secret_name(name) else self.value(each, depth + 1)
         return found
-
-
-def _is_short(value: Any) -> bool:
-    """Most values are short texts, which are written as they are: this is done in the thread of whoever asks."""
-    return type(value) is str and len(value) <= _SHORT and "dw" not in value
 
 
 def _text(text: str) -> Any:

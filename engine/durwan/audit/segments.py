@@ -100,7 +100,8 @@ class SegmentFiles:
         """See `Medium`."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            with suppress(OSError):
+            # Whatever it says, it is closed; what was on disk before is there.
+            with suppress(Exception):
                 os.close(descriptor)
 
     def leave(self) -> None:

@@ -80,7 +80,7 @@ class SqliteFile:
         """See `Medium`."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(sqlite3.Error):
+            with suppress(Exception):
                 connection.close()
 
     def leave(self) -> None:
@@ -120,11 +120,14 @@ class _Step:
         self._connection.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._connection.execute("COMMIT")
-        elif self._connection.in_transaction:
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            # Also where the end of it failed: a transaction that stays open keeps everybody else out.
+            if self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -154,7 +157,8 @@ def _read(connection: sqlite3.Connection, path: Path, watched: Collection[int]) 
     """What stands in the file from its newest segment on."""
     first = connection.execute("SELECT max(seq) FROM line WHERE segment = 1").fetchone()[0] or 0
     found = Durable(first, watched)
-    for seq, line in connection.execute("SELECT seq, content FROM line WHERE seq >= ? ORDER BY seq", (first,)):
+    rows = connection.execute("SELECT seq, content FROM line WHERE seq >= ? ORDER BY seq", (first,)).fetchall()
+    for seq, line in rows:
         if type(line) is not bytes or seq != found.chain.size or not found.take(read_line(line)):
             raise AuditDamagedError(
                 f"line {found.chain.size} of the log, in {path}, was changed: durwan audit verify {path.parent} says "

@@ -39,7 +39,7 @@ class Stream:
         """Gives it back. In a child process, the parent keeps it."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            with suppress(OSError):
+            with suppress(Exception):
                 os.close(descriptor)
 
 
@@ -57,7 +57,12 @@ def take_stream(folder: Path) -> Stream:
             path.mkdir(mode=0o700, exist_ok=True)
             _sync(folder)
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
-        if _lock(descriptor):
+        try:
+            is_ours = _lock(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if is_ours:
             return Stream(path, descriptor)
         os.close(descriptor)
     raise AuditSetupError(f"all {_MOST} streams of the log {folder} are being written: give each gateway its own log")

@@ -107,10 +107,11 @@ class Verifier:
         self._keys = keys
         self._begins_at = begins_at
         self._advance = advance
-        self._chain = Chain()
+        self._chain = Chain(begins_at)
         self._expected: list[Checkpoint] = []
         self._was_signed = False
         self._counted = -1
+        self._doubt: _WrongError | None = None
         # The line before, and the first one that no checkpoint vouches for.
         self._before: tuple[_Place, Entry] | None = None
         self._since = _Place(begins_at, "", 0)
@@ -149,6 +150,8 @@ class Verifier:
                     self._begin(place, entry)
                 elif not follows(entry, self._chain):
                     self._blame(place, entry, next(lines, b""))
+                if self._doubt is not None:
+                    raise self._doubt
                 self._look(place, entry, part)
                 self._take(place, entry)
 
@@ -156,7 +159,11 @@ class Verifier:
         self._chain.add(entry.leaf)
         self._before = place, entry
         if self._expected and self._expected[-1].size == self._chain.size:
-            self._compare(self._expected.pop())
+            try:
+                self._compare(self._expected.pop())
+            except _WrongError as wrong:
+                # The next line may tell more exactly which one is wrong.
+                self._doubt = wrong
         if self._chain.size % _STEP == 0:
             self._advance(_STEP)
 
@@ -287,6 +294,8 @@ class Verifier:
 
     def _end(self) -> None:
         """What can be said when all lines are read."""
+        if self._doubt is not None:
+            raise self._doubt
         last = self._before[0] if self._before else self._since
         behind = _Place(self._chain.size, last.file, last.line + 1)
         if self._expected:
