@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+import re
 import secrets
 import socket
 import sys
@@ -59,6 +60,7 @@ routes:
       request.notional: query.notional
 """
 GOAL = 0.7
+_CODE = re.compile(r"x-decision-code: (\S+)")
 
 
 class Constant:
@@ -98,10 +100,6 @@ SCENARIOS = [
     Scenario("token, relaxed record", settings={"audit": {"directory": "audit", "strict": False}}, signs=False),
     Scenario(
         "token, relaxed record, 2 workers", 2, {"audit": {"directory": "audit", "strict": False}}, signs=False
-    ),
-    Scenario(
-        "signed, relaxed record, SQLite, 2 workers", 2,
-        {"audit": {"directory": "audit", "strict": False}, "state": {"sqlite": "state.db"}},
     ),
 ]  # fmt: skip
 
@@ -354,7 +352,8 @@ def _percentiles(turns: Sequence[Turn]) -> str:
 def _refused(turns: Sequence[Turn]) -> str:
     """Where some were: what a store that is asked too often cannot say in time is refused."""
     count = sum(each.refused for each in turns)
-    return f"  {count} refused" if count else ""
+    codes = sorted({found[1] for each in turns if (found := _CODE.search(each.why)) is not None})
+    return f"  {count} refused: {', '.join(codes)}" if count else ""
 
 
 def main() -> None:
