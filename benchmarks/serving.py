@@ -17,13 +17,14 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+import re
 import secrets
 import socket
 import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -59,6 +60,7 @@ routes:
       request.notional: query.notional
 """
 GOAL = 0.7
+_CODE = re.compile(r"x-decision-code: (\S+)")
 
 
 class Constant:
@@ -98,10 +100,6 @@ SCENARIOS = [
     Scenario("token, relaxed record", settings={"audit": {"directory": "audit", "strict": False}}, signs=False),
     Scenario(
         "token, relaxed record, 2 workers", 2, {"audit": {"directory": "audit", "strict": False}}, signs=False
-    ),
-    Scenario(
-        "signed, relaxed record, SQLite, 2 workers", 2,
-        {"audit": {"directory": "audit", "strict": False}, "state": {"sqlite": "state.db"}},
     ),
 ]  # fmt: skip
 
@@ -224,12 +222,22 @@ def server(configuration: Path, *, constant: bool) -> Generator[int]:
 # ------------------------------------------------------------------------------------------------------------ client
 
 
+@dataclass
+class Turn:
+    """What came of one turn: requests a second, the time of each in seconds, and how many were refused."""
+
+    rate: float = 0.0
+    times: list[float] = field(default_factory=list[float])
+    refused: int = 0
+    why: str = ""
+
+
 class Caller(asyncio.Protocol):
     """One connection: a request, its whole response, and the next one."""
 
-    def __init__(self, requests: Iterator[bytes], times: list[float], done: asyncio.Future[None]) -> None:
+    def __init__(self, requests: Iterator[bytes], turn: Turn, done: asyncio.Future[None]) -> None:
         self._requests = requests
-        self._times = times
+        self._turn = turn
         self._done = done
         self._transport: Any = None
         self._began = 0.0
@@ -245,9 +253,9 @@ class Caller(asyncio.Protocol):
         if not end or (not body and b"content-length: 0" not in head):
             return
         if not head.startswith(b"HTTP/1.1 200 "):
-            self._fail(RuntimeError(self._parts.decode("latin-1")))
-            return
-        self._times.append(time.perf_counter() - self._began)
+            self._turn.refused += 1
+            self._turn.why = self._parts.decode("latin-1")
+        self._turn.times.append(time.perf_counter() - self._began)
         self._parts = b""
         self._next()
 
@@ -270,23 +278,16 @@ class Caller(asyncio.Protocol):
             self._transport.close()
 
 
-@dataclass
-class Turn:
-    """What came of one turn: requests a second, and the time of each in seconds."""
-
-    rate: float
-    times: list[float]
-
-
 async def _turn(port: int, requests: Sequence[bytes], connections: int) -> Turn:
     loop = asyncio.get_running_loop()
-    shared, times = iter(requests), list[float]()
+    shared, turn = iter(requests), Turn()
     ends = [loop.create_future() for _ in range(connections)]
     began = time.perf_counter()
     for end in ends:
-        await loop.create_connection(lambda end=end: Caller(shared, times, end), "127.0.0.1", port)  # type: ignore[misc]
+        await loop.create_connection(lambda end=end: Caller(shared, turn, end), "127.0.0.1", port)  # type: ignore[misc]
     await asyncio.gather(*ends)
-    return Turn(len(times) / (time.perf_counter() - began), times)
+    turn.rate = len(turn.times) / (time.perf_counter() - began)
+    return turn
 
 
 def take_turn(port: int, requests: Sequence[bytes], connections: int) -> Turn:
@@ -301,14 +302,13 @@ def wait_for(port: int, files: Files, scenario: Scenario, *, seconds: float = 60
     """Until a request goes on; what remembers nonces in memory takes none that may have been used before it began."""
     end = time.monotonic() + seconds
     while True:
-        try:
-            take_turn(port, files.requests(scenario, 1), 1)
-        except (OSError, RuntimeError):
+        with suppress(OSError):
+            taken = take_turn(port, files.requests(scenario, 1), 1)
+            if not taken.refused:
+                return
             if time.monotonic() >= end:
-                raise
-            time.sleep(0.2)
-        else:
-            return
+                raise RuntimeError(taken.why)
+        time.sleep(0.2)
 
 
 # ------------------------------------------------------------------------------------------------------------ report
@@ -334,7 +334,9 @@ def measure(files: Files, scenario: Scenario, arguments: argparse.Namespace, num
     ratio = median(b.rate / a.rate for a, b in zip(turns["constant"], turns["durwan"], strict=True))
     sys.stdout.write(f"\n{scenario.name}; {scenario.workers} worker{'s' if scenario.workers > 1 else ''}\n")
     for name, found in turns.items():
-        sys.stdout.write(f"  {name:<9} {median(each.rate for each in found):9,.0f}/s  {_percentiles(found)}\n")
+        sys.stdout.write(
+            f"  {name:<9} {median(each.rate for each in found):9,.0f}/s  {_percentiles(found)}{_refused(found)}\n"
+        )
     verdict = "" if not scenario.has_goal else "  reached" if ratio >= GOAL else f"  NOT REACHED ({GOAL:.0%})"
     sys.stdout.write(f"  durwan by constant  {ratio:.1%}{verdict}\n")
     sys.stdout.flush()
@@ -345,6 +347,13 @@ def _percentiles(turns: Sequence[Turn]) -> str:
     every = sorted(each for turn in turns for each in turn.times)
     named = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
     return "  ".join(f"{name} {every[min(int(len(every) * at), len(every) - 1)] * 1e3:7.2f} ms" for name, at in named)
+
+
+def _refused(turns: Sequence[Turn]) -> str:
+    """Where some were: what a store that is asked too often cannot say in time is refused."""
+    count = sum(each.refused for each in turns)
+    codes = sorted({found[1] for each in turns if (found := _CODE.search(each.why)) is not None})
+    return f"  {count} refused: {', '.join(codes)}" if count else ""
 
 
 def main() -> None:

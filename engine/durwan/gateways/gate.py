@@ -8,7 +8,6 @@ request holds raises, and whatever fails on our side refuses.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -26,6 +25,7 @@ from durwan.credentials.refusals import Refusal, refuse
 from durwan.credentials.sessions import Sessions
 from durwan.gateways.answer import About, Answer, Answers
 from durwan.gateways.decided import Begun, Decided, Message, record_of, vouched
+from durwan.gateways.decision_ids import DecisionIds
 from durwan.gateways.reads import Readings
 from durwan.model.decision import Decision
 from durwan.routing.router import RequestReader, Routed
@@ -123,6 +123,7 @@ class Gate:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._reads = Readings(parts.engine)
+        self._ids = DecisionIds()
         self.most_body = parts.most_body
 
     # -------------------------------------------------------------------------------------------------- entrances
@@ -337,7 +338,7 @@ class Gate:
 
     def _recorded(self, decided: Decided) -> tuple[Answer, Receipt | None]:
         """The answer, and the receipt of its record where that has to be waited for."""
-        answer = self._answer(decided, secrets.token_hex(12))
+        answer = self._answer(decided, self._ids.new())
         recorder = self._parts.recorder
         if recorder is None:
             return answer, None
