@@ -38,7 +38,6 @@ class Reads:
         }
         self.contexts = frozenset[str]().union(*self._contexts.values())
 
-
     def of_rule(self, rule: str | None, action: str) -> tuple[str, ...]:
         """The attributes that a rule or limit reads, sorted; without one, those that any rule of the action reads."""
         read: Iterable[str] = self._of_action.get(action, ()) if rule is None else self._of_rule.get(rule, ())
