@@ -49,8 +49,8 @@ def _turns(window: Window, first: int, last: int) -> tuple[list[int], list[bool 
 def _looked_up(instant: pl.Expr, first: int, last: int, starts: list[int], answers: list[bool | None]) -> pl.Expr:
     """The answer in the turn in which an instant lies.
 
-    Windows turn at whole hours or quarters of them: pieces of time as long as all turns allow make up a small table, and
-    an instant's piece is found by one division, ten times faster than by a search.
+    Windows turn at whole hours or quarters of them: pieces of time as long as all turns allow make up a small table,
+    and an instant's piece is found by one division, ten times faster than by a search.
     """
     turns = starts[1:]
     piece = gcd(*(later - earlier for earlier, later in pairwise(turns))) or last - first + 1

@@ -15,16 +15,35 @@ from durwan.model.address import AddressRange, NetworkSet
 # Up to so many ranges are compared one by one.
 _FEW_RANGES: Final = 12
 _LAST: Final = (1 << 127) - 1
+_FIRST4, _LAST4 = place(bytes(4)), place(b"\xff" * 4)
 
 
-def in_network(address: pl.Expr, network: NetworkSet) -> pl.Expr:
-    """Whether addresses are in a network."""
+def in_network(address: pl.Expr, network: NetworkSet, narrow: pl.Expr | None = None) -> pl.Expr:
+    """Whether addresses are in a network.
+
+    Args:
+        address: the addresses.
+        network: the network.
+        narrow: the same addresses as `narrowed` has them: three times as fast to compare with ranges of IPv4.
+    """
     spans = spans_of(network)
     if len(spans) > _FEW_RANGES:
         edges = Edges([network])
         return edges.inside(edges.places(address), network)
-    among = [address.is_between(_wide(first), _wide(last)) for first, last in spans]
-    return reduce(_or, among, pl.when(address.is_not_null()).then(pl.lit(value=False)))
+    found = pl.when(address.is_not_null()).then(pl.lit(value=False))
+    among: list[pl.Expr] = []
+    for first, last in spans:
+        if narrow is not None and _FIRST4 <= first <= _LAST4:
+            among.append(narrow.is_between(first - _FIRST4, last - _FIRST4))
+        else:
+            found = found | address.is_between(_wide(first), _wide(last))
+    # What is too wide to be narrow is null there, and in none of these ranges; unknown or true stays as it is.
+    return reduce(_or, among).fill_null(value=False) | found if among else found
+
+
+def narrowed(address: pl.Expr) -> pl.Expr:
+    """The numbers of IPv4 addresses from 0 on, in 64 bits; others are null, or numbers that no IPv4 address has."""
+    return (address - _wide(_FIRST4)).cast(pl.Int64, strict=False)
 
 
 class Edges:
