@@ -11,6 +11,7 @@ from durwan.backends.columns.doubts import DoubtTranslation
 from durwan.backends.columns.plan import Plan
 from durwan.backends.columns.polars_interface import pl
 from durwan.backends.columns.rows import RowsTranslation
+from durwan.backends.columns.truths import truths_at
 from durwan.program.program import Program, Rule
 
 _T = TypeVar("_T")
@@ -23,6 +24,7 @@ _NONE: Final = -1
 # Cases of one expression: polars nests them, and goes through them by recursion.
 _CASES: Final = 40
 _FEW_ACTIONS: Final = 10
+_VERY_FEW_ACTIONS: Final = 4
 
 
 class _Ruled(NamedTuple):
@@ -104,9 +106,10 @@ class Deciding:
         # To compare a number takes a tenth of what it takes to look it up.
         asked = pl.col(ACTION)
         if len(codes) > _FEW_ACTIONS:
-            are = pl.Series([action in actions for action in self._actions], dtype=pl.Boolean)
-            return self._translation.kept(pl.lit(are).gather(asked).fill_null(value=False))
-        return self._translation.kept(reduce(_or, (asked.eq_missing(code) for code in codes), _NO))
+            are = truths_at([action in actions for action in self._actions], asked)
+            return self._translation.kept(are.fill_null(value=False))
+        found = reduce(_or, [asked.eq_missing(code) for code in codes]) if codes else _NO
+        return found if len(codes) < _VERY_FEW_ACTIONS else self._translation.kept(found)
 
     def _of_effect(self, effect: str) -> Iterator[_Ruled]:
         return (each for each in self._ruled if each.rule.effect == effect and not each.rule.shadow)

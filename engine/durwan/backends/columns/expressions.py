@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from durwan.backends.columns import ranges
 from durwan.backends.columns.batch import NOW, ONE, is_coded, place, units
 from durwan.backends.columns.polars_interface import pl
+from durwan.backends.columns.truths import truths_at
 from durwan.model import types
 from durwan.model.address import NetworkSet
 from durwan.model.types import INT64_MAX, INT64_MIN, TIME_MAX, TIME_MIN, Type
@@ -259,7 +260,7 @@ def looked_up(held: Term, test: Callable[[Any], bool | None]) -> pl.Expr:
     table = held.table or ()
     if not table:
         return pl.lit(None, dtype=pl.Boolean)
-    return pl.lit(pl.Series([test(value) for value in table], dtype=pl.Boolean)).gather(held.column)
+    return truths_at([test(value) for value in table], held.column)
 
 
 def _in_one_table(left: Term, right: Term) -> tuple[Term, Term]:
