@@ -7,6 +7,7 @@ fork: the thread is not in a forked child.
 from __future__ import annotations
 
 import os
+import time
 from importlib import import_module
 from importlib.util import find_spec
 from threading import Event, Thread
@@ -28,14 +29,17 @@ class ProgressBar:
     """
 
     def __init__(self, stage: str, total: int | None = None, *, stream: TextIO | None) -> None:
+        # How much of the work is done, from 0 to 1, where the total is not known but this is.
+        self.share: float | None = None
         self._stream = stream
         self._stopping = Event()
         self._thread: Thread | None = None
         self.begin(stage, total)
 
-    def begin(self, stage: str, total: int | None = None) -> None:
-        """The next stage, from its first step on."""
-        self.stage, self.total, self.done = stage, total, 0
+    def begin(self, stage: str, total: int | None = None, *, paced: bool = False) -> None:
+        """The next stage, from its first step on; where it is paced, rate and remaining time are told too."""
+        self.stage, self.total, self.done, self.share = stage, total, 0, None
+        self._began = time.monotonic() if paced else None
 
     def advance(self, by: int = 1) -> None:
         """So many steps more are done."""
@@ -76,16 +80,28 @@ class ProgressBar:
     def _draw(self, stream: TextIO) -> None:
         drawing = _bar_of(stream)
         with drawing as bar:
-            task = bar.add_task(self.stage, total=self.total)
+            task = bar.add_task(self.stage, total=self.total, pace="")
             while not self._stopping.wait(_SECONDS_BETWEEN_FRAMES):
-                bar.update(task, description=self.stage, total=self.total, completed=self.done, refresh=True)
+                bar.update(
+                    task, description=self.stage, total=self.total, completed=self.done, pace=self.pace, refresh=True
+                )
 
     @property
     def words(self) -> str:
         """The state in a line: `testing: 120 of 4,000`."""
         if self.total is None:
-            return f"{self.stage}: {self.done:,}" if self.done else f"{self.stage} …"
-        return f"{self.stage}: {self.done:,} of {self.total:,}"
+            return f"{self.stage}: {self.done:,}{self.pace}" if self.done else f"{self.stage} …"
+        return f"{self.stage}: {self.done:,} of {self.total:,}{self.pace}"
+
+    @property
+    def pace(self) -> str:
+        """How fast a paced stage is and what time it still takes: `, 1,900,000/s, 12 s left`."""
+        if self._began is None or not self.done:
+            return ""
+        took = max(time.monotonic() - self._began, 1e-6)
+        share = self.done / self.total if self.total else self.share
+        left = f", {took * (1 - share) / share:,.0f} s left" if share else ""
+        return f", {self.done / took:,.0f}/s{left}"
 
 
 def _draws_bars(stream: TextIO) -> bool:
@@ -105,5 +121,6 @@ def _bar_of(stream: TextIO) -> Any:
         shown.BarColumn(),
         shown.MofNCompleteColumn(),
         shown.TimeElapsedColumn(),
+        shown.TextColumn("{task.fields[pace]}"),
     )
     return shown.Progress(*columns, console=console, transient=True, auto_refresh=False)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from durwan.model.decision import Outcome
+from durwan.program.wording import worded_remedy
 from durwan.workshop.renames import Renames
 
 Kind = Literal["newly-allowed", "newly-denied", "newly-challenged", "answered-otherwise"]
@@ -20,7 +22,7 @@ _BY_EFFECT: Final[dict[str, Kind]] = {
 class Answer(NamedTuple):
     """An answer, and who gave it.
 
-    `terms` are the obligations and remedies, as JSON. What was not recorded is None, and is compared with nothing.
+    `terms` are the obligations, or the remedies, in words. What was not recorded is None, and is compared with nothing.
     `counted_out` says that a limit had refused for it was used up, which depends on what came before.
     """
 
@@ -34,10 +36,14 @@ class Answer(NamedTuple):
 
 def answer_of(outcome: Outcome) -> Answer:
     """The answer that an outcome is."""
-    obligations = {name: str(value) for name, value in sorted(outcome.obligations.items())}
-    remedies = sorted({json.dumps(remedy.as_dict(), sort_keys=True) for remedy in outcome.remedies})
-    terms = json.dumps([obligations, remedies]) if obligations or remedies else ""
+    granted = [f"{name} {_written(value)}" for name, value in sorted(outcome.obligations.items())]
+    asked = sorted({worded_remedy(remedy) for remedy in outcome.remedies})
+    terms = f"with {', '.join(granted)}" if granted else f"for {' and '.join(asked)}" if asked else ""
     return Answer(outcome.effect, outcome.rule, outcome.status, outcome.code, terms)
+
+
+def _written(value: bool | int | Decimal | str) -> str:  # noqa: FBT001 - a value of an obligation
+    return str(value) if isinstance(value, Decimal) else json.dumps(value)
 
 
 class Answers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -128,9 +128,8 @@ def summarize(flips: Flips, question: Question, *, most: int = 10, examples: int
     counts = {(before, after): count for before, after, count in pairs.iter_rows()}
     kept = sorted(flips.examples.items(), key=lambda pair: (pair[0].role != LARGEST, pair[1]))
     groups = [
-        telling.group(pair, kind, [(place, each) for place, each in kept if place[:2] == pair], question, examples)
-        for pair, kind in kinds.items()
-        if kind is not None
+        telling.group(said, chosen, [(place, each) for place, each in kept if place[:2] in chosen], question, examples)
+        for said, chosen in _grouped(listed, kinds).items()
     ]
     return Replay(
         requests=sum(counts.values()),
@@ -175,15 +174,16 @@ class _Telling:
 
     def group(
         self,
-        pair: tuple[int, int],
-        kind: Kind,
+        said: tuple[Kind, Answer, Answer],
+        pairs: Collection[tuple[int, int]],
         examples: Sequence[tuple[Place, Example]],
         question: Question,
         most_examples: int,
     ) -> Group:
-        cells = self._cells.filter((pl.col("before") == pair[0]) & (pl.col("after") == pair[1]))
+        chosen_pairs = pl.DataFrame(list(pairs), schema={"before": pl.UInt32, "after": pl.UInt32}, orient="row")
+        cells = self._cells.join(chosen_pairs, on=["before", "after"], how="semi")
         (row,) = added(cells, self._amounts, ("kind",)).iter_rows(named=True)
-        before, after = self._answers[pair[0]], self._answers[pair[1]]
+        kind, before, after = said
         actions = self.ranking("action", cells)
         chosen = _varied(examples, [each.name for each in actions.heaviest], most_examples)
         return Group(
@@ -194,7 +194,10 @@ class _Telling:
             actions=actions,
             accounts=self.ranking("account", cells),
             keys=self.ranking("key", cells),
-            examples=tuple(checked(each, before, after, question) for each in chosen),
+            examples=tuple(
+                checked(each, self._answers[place.before], self._answers[place.after], question)
+                for place, each in chosen
+            ),
         )
 
     def ranking(self, name: str, cells: pl.DataFrame | None = None) -> Ranking:
@@ -217,17 +220,37 @@ class _Telling:
         )  # fmt: skip
 
 
-def _varied(examples: Sequence[tuple[Place, Example]], actions: Sequence[str | None], most: int) -> list[Example]:
+def _grouped(answers: Sequence[Answer], kinds: _Kinds) -> dict[tuple[Kind, Answer, Answer], set[tuple[int, int]]]:
+    """The pairs of answers that are told together: those that differ in nothing but what is asked for or granted.
+
+    Where it is this alone that tells before and after apart, they are told by themselves.
+    """
+    found: dict[tuple[Kind, Answer, Answer], set[tuple[int, int]]] = {}
+    for pair, kind in kinds.items():
+        if kind is None:
+            continue
+        before, after = (answers[each] for each in pair)
+        by_terms = kind == "answered-otherwise" and (before.status, before.code) == (after.status, after.code)
+        said = (before, after) if by_terms else (before._replace(terms=None), after._replace(terms=None))
+        found.setdefault((kind, *said), set()).add(pair)
+    return found
+
+
+def _varied(
+    examples: Sequence[tuple[Place, Example]], actions: Sequence[str | None], most: int
+) -> list[tuple[Place, Example]]:
     """Some examples, of as many actions as there are, those with most at stake first."""
     order = {action: place for place, action in enumerate(actions)}
     turns: Counter[str | None] = Counter()
-    ranked: list[tuple[int, int, Example]] = []
+    ranked: list[tuple[int, int, tuple[Place, Example]]] = []
     for place, example in examples:
-        ranked.append((turns[place.action], order.get(place.action, len(order)), example))
+        ranked.append((turns[place.action], order.get(place.action, len(order)), (place, example)))
         turns[place.action] += 1
     ranked.sort(key=lambda each: each[:2])
-    different = {each.text: each for _, _, each in reversed(ranked)}
-    return list(reversed(different.values()))[:most]
+    different: dict[str, tuple[Place, Example]] = {}
+    for _, _, each in ranked:
+        different.setdefault(each[1].text, each)
+    return list(different.values())[:most]
 
 
 def _kinds(kinds: _Kinds, counts: Mapping[tuple[int, int], int]) -> dict[Kind, int]:
