@@ -11,7 +11,14 @@ from durwan.diagnostics.terminal import visible
 from durwan.workshop.replaying.answers import KINDS
 from durwan.workshop.replaying.form import example_form
 from durwan.workshop.replaying.report import (
-    HEADS, RECORDED, amount_words, answer_words, kinds_words, moment, number, percent,
+    HEADS,
+    RECORDED,
+    amount_words,
+    answer_words,
+    kinds_words,
+    moment,
+    number,
+    percent,
 )  # fmt: skip
 from durwan.workshop.request_drawing import draw_request
 
