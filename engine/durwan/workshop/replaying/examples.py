@@ -111,7 +111,8 @@ def text_of(request: Mapping[str, Any]) -> str:
 def _plain(value: Any) -> Any:
     match value:
         case dict():
-            return {str(name): _plain(each) for name, each in value.items() if each is not None}
+            fields = cast("Mapping[Any, Any]", value)
+            return {str(name): _plain(each) for name, each in fields.items() if each is not None}
         case list() | tuple():
             return [_plain(each) for each in cast("list[Any]", value)]
         case set() | frozenset():

@@ -212,9 +212,13 @@ def _flipping(moments: pl.DataFrame, answers: list[Answer], question: Question) 
     """The pairs of answers that differ, of those that occur, each as one number."""
     return [
         before * len(answers) + after
-        for before, after in moments.select("before", "after").unique().iter_rows()
+        for before, after in _pairs(moments)
         if kind_of(answers[before], answers[after], question.renames) is not None
     ]
+
+
+def _pairs(moments: pl.DataFrame) -> list[tuple[int, int]]:
+    return moments.select("before", "after").unique().rows()
 
 
 def _detail(found: Flips, flipped: pl.DataFrame, recorded: RecordedBatch, question: Question, known: Ranks) -> None:

@@ -34,7 +34,7 @@ def replay_page(report: ReplayReport) -> str:
         PagesNotInstalledError: jinja2 is not installed.
     """
     replay = report.replay
-    content = {
+    content: dict[str, Any] = {
         "report": report,
         "replay": replay,
         "leading": report.amounts[0] if report.amounts else "",
@@ -45,7 +45,7 @@ def replay_page(report: ReplayReport) -> str:
         "kinds": KINDS,
         "heads": HEADS,
         "recorded": RECORDED,
-        "amount_words": lambda amounts: list(amount_words(amounts)),
+        "amount_words": amount_words,
         "answer_words": answer_words,
         "decimal": decimal,
         "kinds_words": kinds_words,

@@ -113,7 +113,8 @@ class ProgramSide:
 
     def _challenged(self, row: Mapping[str, Any]) -> Answer:
         remedies = [rule.remedy for name, rule in self._challenges.items() if row[name] and rule.remedy is not None]
-        outcome = self._evaluator.outcomes[row[CODE]]
+        code: int = row[CODE]
+        outcome = self._evaluator.outcomes[code]
         return answer_of(replace(outcome, remedies=tuple(remedies)))
 
     def _limited(self, batch: Batch, codes: pl.Series, numbers: pl.Series, table: Answers) -> pl.Series:
