@@ -7,6 +7,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from durwan.model.values import EXACT
 from durwan.workshop.replaying import cells, moments
 from durwan.workshop.replaying.cells import Amount, added, amounts_of, counted, folded
 
@@ -39,8 +40,8 @@ def total(frame: pl.DataFrame) -> Amount:
 def test_sums_of_the_longest_numbers_are_exact(value: int) -> None:
     """Hundreds of the largest and smallest numbers there are add up to the last digit."""
     frame = counted(flipped(3, 300, value), (PATH,))
-    exact = Decimal(value * 900).scaleb(-18, cells.EXACT)
-    assert total(frame) == Amount(900, exact, Decimal(value).scaleb(-18, cells.EXACT))
+    exact = Decimal(value * 900).scaleb(-18, EXACT)
+    assert total(frame) == Amount(900, exact, Decimal(value).scaleb(-18, EXACT))
 
 
 def test_unknown_amounts_are_not_counted() -> None:

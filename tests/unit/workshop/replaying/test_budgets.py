@@ -26,13 +26,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Replay:
 @pytest.mark.parametrize("count", COUNTS)
 def test_each_count_has_its_number(found: Replay, count: str) -> None:
     """A budget of one less than there are is exceeded, one of as many is kept, unless the limit itself is too much."""
-    numbers = {
-        **found.kinds,
+    numbers: dict[str, int] = {
+        **{str(kind): number for kind, number in found.kinds.items()},
         "flips": found.flips,
         "broken": 3,
         "no-longer-allowed": found.effects["allow", "deny"] + found.effects["allow", "challenge"],
     }
-    number = numbers[count]  # type: ignore[index]
+    number = numbers[count]
     for text, exceeded in (
         (f"{count}>{number}", False),
         (f"{count} >= {number}", True),

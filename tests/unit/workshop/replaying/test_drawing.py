@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_the_flow_keeps_every_flip(found: Replay) -> None:
     assert flow is not None
     for nodes in (flow.before, flow.after):
         assert sum(node.count for node in nodes) == found.flips
-        assert all(above.y + above.height < below.y for above, below in zip(nodes, nodes[1:], strict=False))
+        assert all(above.y + above.height < below.y for above, below in pairwise(nodes))
     ends = [[float(each) for each in re.findall(r"-?[0-9.]+", ribbon.path)] for ribbon in flow.ribbons]
     left = sum(end[-1] - end[1] for end in ends)
     right = sum(end[9] - end[7] for end in ends)
