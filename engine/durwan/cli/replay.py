@@ -187,7 +187,8 @@ def _log(arguments: argparse.Namespace, question: Question) -> RecordedRequests:
 
 
 def _prepare(arguments: argparse.Namespace, output: Output, log: RecordedRequests, question: Question) -> int:
-    with output.progress_bar("preparing"):
+    with output.progress_bar("preparing") as bar:
+        bar.begin("preparing", share=lambda: log.share)
         others = [each.side for each in question.programs[1:]]
         count = log.prepare(Path(arguments.prepare), *others)
     broken = _broken(arguments, log)
@@ -210,10 +211,10 @@ def _replayed(arguments: argparse.Namespace, output: Output, log: RecordedReques
 
     budgets = [read_budget(each, question.amounts) for each in arguments.fail_on or ()]
     with output.progress_bar("replaying") as bar:
-        bar.begin("replaying", log.rows, paced=True)
+        bar.begin("replaying", log.rows, share=lambda: bar.done / log.rows if log.rows else log.share)
 
         def told(done: int) -> None:
-            bar.done, bar.share = done, log.share
+            bar.done = done
 
         found = summarize(replay(log, question, told), question, most=arguments.top)
     broken = _broken(arguments, log)
