@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "test": ("run_tests", "run the test files of a policy set"),
     "prove": ("prove", "prove the invariants of a policy set for all requests"),
     "diff": ("diff", "show what two policy sets decide differently, each with a request"),
+    "replay": ("replay", "show what another policy would have done to recorded requests"),
     "eval": ("evaluate", "decide requests by a policy set"),
     "why": ("why", "explain how requests are decided, and how a refused one would be allowed"),
     "access": ("access", "show who can do what, and under which conditions"),
@@ -51,6 +52,7 @@ examples:
   policy-check test policies/ --run withdrawal
   policy-check eval policies/ --request request.json -f json
   policy-check diff origin/main policies/ --fail-on allow
+  policy-check replay origin/main policies/ --log week.parquet
   policy-check exposure policies/ desk-7
   policy-check build policies/ -o desk.bundle --version 42
   policy-check why policies/ --request request.json
