@@ -36,6 +36,13 @@ class Column:
     table: tuple[Value, ...] | None = None
     beyond: tuple[int, ...] = ()
 
+    def texts(self) -> pl.Series:
+        """The values of a column of texts themselves; one that polars cannot hold is written with escapes."""
+        if self.table is None:
+            return self.values
+        texts = [str(value).encode("utf-8", "backslashreplace").decode() for value in self.table]
+        return pl.Series(texts or [None], dtype=pl.String).gather(self.values)
+
 
 def base_of(declared: Type) -> Type:
     """The type without its range or its choices."""

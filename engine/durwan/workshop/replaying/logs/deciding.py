@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from durwan.backends.bytecode import Evaluator
-from durwan.backends.columns.evaluator import CODE, ColumnsEvaluator
+from durwan.backends.columns.evaluator import ColumnsEvaluator
 from durwan.backends.columns.polars_interface import pl
 from durwan.workshop.replaying.logs.recorded import RecordedBatch, Side
 
@@ -29,7 +29,7 @@ def decide_recorded(
         side: by what they are read; None for that by which the log was opened.
     """
     batch = recorded.batch if side is None else recorded.batch_for(side)
-    codes = evaluator.decide(batch).get_column(CODE)
+    codes = evaluator.codes(batch)
     if batch.beyond:
         requests = recorded.requests(batch.beyond)
         found = [evaluator.code_of(generated.decide_carefully(request).outcome) for request in requests]

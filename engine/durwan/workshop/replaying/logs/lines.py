@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn, cast
 
@@ -43,9 +43,9 @@ class LineColumns:
     def load(self, paths: Mapping[str, Type]) -> None:
         """See `Columns`: there is nothing to gain."""
 
-    def action(self) -> pl.Series:
+    def action(self) -> Column:
         """See `Columns`."""
-        return column_of([request.get("action") for request in self._requests], types.String()).values
+        return _coded(request.get("action") for request in self._requests)
 
     def now(self) -> pl.Series:
         """See `Columns`."""
@@ -69,12 +69,7 @@ class LineColumns:
 
     def key_ids(self) -> Column:
         """See `Columns`."""
-        ids: dict[str, int] = {}
-        codes: list[int | None] = []
-        for request in self._requests:
-            given = request.get("key")
-            codes.append(ids.setdefault(given, len(ids)) if type(given) is str else None)
-        return Column(pl.Series(codes, dtype=pl.UInt32), tuple(ids))
+        return _coded(request.get("key") for request in self._requests)
 
     def recorded(self) -> pl.DataFrame | None:
         """See `Columns`."""
@@ -94,6 +89,13 @@ class LineColumns:
     def texts(self) -> pl.Series | None:
         """See `Columns`."""
         return pl.Series([json.dumps(request) for request in self._requests], dtype=pl.String)
+
+
+def _coded(values: Iterable[Any]) -> Column:
+    """The texts among some values, as numbers."""
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(value, len(numbers)) if type(value) is str else None for value in values]
+    return Column(pl.Series(codes, dtype=pl.UInt32), tuple(numbers))
 
 
 class LinesFile:

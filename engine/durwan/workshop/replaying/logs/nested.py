@@ -45,9 +45,9 @@ class NestedColumns:
     def load(self, paths: Mapping[str, Type]) -> None:
         """See `Columns`: there is nothing to gain."""
 
-    def action(self) -> pl.Series:
+    def action(self) -> Column:
         """See `Columns`."""
-        return self._typed(self._whole(ACTION), types.String()).values
+        return self._coded(ACTION)
 
     def now(self) -> pl.Series:
         """See `Columns`."""
@@ -65,7 +65,11 @@ class NestedColumns:
 
     def key_ids(self) -> Column:
         """See `Columns`."""
-        series = self._whole(_KEY)
+        return self._coded(_KEY)
+
+    def _coded(self, name: str) -> Column:
+        """The texts of a column, as numbers."""
+        series = self._whole(name)
         if not _is_text(series.dtype):
             return Column(pl.Series([None], dtype=pl.UInt32).new_from_index(0, self.height), ())
         codes = _codes(series)

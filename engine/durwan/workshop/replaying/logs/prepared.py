@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from durwan.backends.columns.batch import ACTION, NOW, is_coded
+from durwan.backends.columns.batch import ACTION, NOW
 from durwan.backends.columns.column import Column
 from durwan.backends.columns.polars_interface import pl
 from durwan.errors import DurwanError
@@ -71,9 +71,9 @@ class PreparedColumns:
         self._read([name])
         return self._series.get(name)
 
-    def action(self) -> pl.Series:
+    def action(self) -> Column:
         """See `Columns`."""
-        return self._always(ACTION)
+        return self._coded(ACTION)
 
     def now(self) -> pl.Series:
         """See `Columns`."""
@@ -90,7 +90,7 @@ class PreparedColumns:
     def column(self, path: str, base: Type) -> Column:
         """See `Columns`."""
         name = column_name(path, base)
-        table = tuple(_values(self._tables[name], base)) if is_coded(base) and name in self._tables else None
+        table = tuple(_values(self._tables[name], base)) if name in self._tables else None
         return Column(self._always(name), table, self._beyond(path))
 
     def _beyond(self, path: str) -> tuple[int, ...]:
@@ -101,10 +101,10 @@ class PreparedColumns:
 
     def key_ids(self) -> Column:
         """See `Columns`."""
-        found = self._get(_KEY)
-        if found is None:
-            return Column(pl.Series([None], dtype=pl.UInt32).new_from_index(0, self.height), ())
-        return Column(found, tuple(self._tables[_KEY]))
+        return self._coded(_KEY)
+
+    def _coded(self, name: str) -> Column:
+        return Column(self._always(name), tuple(self._tables[name]))
 
     def recorded(self) -> pl.DataFrame | None:
         """See `Columns`."""
@@ -210,14 +210,14 @@ class _Part:
         self.height = 0
         self._whole = whole
         self._frames: list[pl.DataFrame] = []
-        self._tables: dict[str, dict[Value, int]] = {_KEY: {}}
+        self._tables: dict[str, dict[Value, int]] = {ACTION: {}, _KEY: {}}
         self._masked: Counter[str] = Counter()
 
     def add(self, step: Columns) -> None:
         """Some more rows."""
         self.height += step.height
         beyond: dict[int, list[str]] = {}
-        frame = [step.action().alias(ACTION), step.now().alias(NOW), self._coded(_KEY, step.key_ids())]
+        frame = [self._coded(ACTION, step.action()), step.now().alias(NOW), self._coded(_KEY, step.key_ids())]
         for path, base in self.attributes:
             column = step.column(path, base)
             frame.append(self._coded(column_name(path, base), column))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from durwan.backends.columns.batch import ACTION, NOW, Batch
 from durwan.backends.columns.column import Column, KeyColumns, base_of, narrowed
-from durwan.backends.columns.evaluator import attributes_read
+from durwan.backends.columns.plan import attributes_read
 from durwan.backends.columns.polars_interface import pl
 from durwan.errors import DurwanError
 from durwan.model.request import KeyLookup, no_keys
@@ -83,9 +83,11 @@ class RecordedBatch:
         """Their columns for another side."""
         self._columns.load(side.bases)
         found = {path: side.column(self._columns, path) for path in side.bases}
-        series = [self._columns.action().alias(ACTION), self._columns.now().alias(NOW)]
+        action = self._columns.action()
+        series = [action.values.alias(ACTION), self._columns.now().alias(NOW)]
         series += [column.values.alias(path) for path, column in found.items()]
-        tables = {path: column.table for path, column in found.items() if column.table is not None}
+        tables = {ACTION: action.table or ()}
+        tables |= {path: column.table for path, column in found.items() if column.table is not None}
         beyond = sorted({row for column in found.values() for row in column.beyond})
         return Batch(frame=pl.DataFrame(series), tables=tables, beyond=tuple(beyond))
 
@@ -95,7 +97,7 @@ class RecordedBatch:
 
     @cached_property
     def recorded(self) -> pl.DataFrame | None:
-        """What was decided: `effect`, `rule`, `status`, `code`, null where that is not known; None where it never is."""
+        """What was decided: `effect`, `rule`, `status`, `code`, null where nobody knows; None where nobody ever does."""
         return self._columns.recorded()
 
     @cached_property
@@ -103,19 +105,19 @@ class RecordedBatch:
         """By what requests are grouped: `key` (its id), `account` (of the key), `action` and `now`; null is unknown."""
         columns = self._columns
         ids = columns.key_ids()
-        named = pl.Series(ids.table or (), dtype=pl.String).gather(ids.values)
+        named = ids.texts()
         said = self._text(_KEY_ID)
         keys = named if said is None else _first_known(named, said)
         account = self._text(_ACCOUNT)
         nothing = pl.Series([None], dtype=pl.String).new_from_index(0, self.rows)
         return pl.DataFrame([
             keys.alias("key"), (nothing if account is None else account).alias("account"),
-            columns.action().alias(ACTION), columns.now().alias(NOW),
+            columns.action().texts().alias(ACTION), columns.now().alias(NOW),
         ])  # fmt: skip
 
     def _text(self, path: str) -> pl.Series | None:
         declared = self._side.schema.attributes.get(path)
-        return self.attribute(path).values if isinstance(declared, String) else None
+        return self.attribute(path).texts() if isinstance(declared, String) else None
 
     def requests(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Whole requests, as `Engine.decide` takes them."""

@@ -32,8 +32,8 @@ class Columns(Protocol):
         """Reads the columns of attributes at once, which may be cheaper than one after the other."""
         ...
 
-    def action(self) -> pl.Series:
-        """The actions; null where none can be declared."""
+    def action(self) -> Column:
+        """The actions: numbers that count in a table of texts; null where there is none."""
         ...
 
     def now(self) -> pl.Series:
