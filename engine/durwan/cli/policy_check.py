@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "test": ("run_tests", "run the test files of a policy set"),
     "prove": ("prove", "prove the invariants of a policy set for all requests"),
     "diff": ("diff", "show what two policy sets decide differently, each with a request"),
+    "least-privilege": ("least_privilege", "show which scopes, networks and rules nobody used, and what is enough"),
     "eval": ("evaluate", "decide requests by a policy set"),
     "why": ("why", "explain how requests are decided, and how a refused one would be allowed"),
     "access": ("access", "show who can do what, and under which conditions"),
@@ -52,6 +53,7 @@ examples:
   policy-check eval policies/ --request request.json -f json
   policy-check diff origin/main policies/ --fail-on allow
   policy-check exposure policies/ desk-7
+  policy-check least-privilege policies/ --log month.parquet --patch | git apply
   policy-check build policies/ -o desk.bundle --version 42
   policy-check why policies/ --request request.json
   policy-check explain P0101

@@ -50,7 +50,7 @@ class Holders:
 
     def __init__(self, schema: Schema, keys: Iterable[tuple[str, Mapping[str, object]]]) -> None:
         self.schema = schema
-        self._removals: dict[Scopes, Removals] = {}
+        self._removals: dict[tuple[str, ...], Removals] = {}
         self.all: list[Holder] = [self._holder(key_id, attributes) for key_id, attributes in keys]
         numbers = pl.Series(HOLDER, range(len(self.all)), dtype=pl.UInt32)
         self.numbered = pl.DataFrame([pl.Series("key", [each.id for each in self.all], dtype=pl.String), numbers])
@@ -74,10 +74,10 @@ class Holders:
         scopes = read_value(_TEXTS, given)
         if not isinstance(scopes, frozenset):
             return None
-        known = cast("Scopes", scopes)
-        if known not in self._removals:
-            self._removals[known] = removals(self.schema, tuple(dict.fromkeys(cast("Sequence[str]", given))))
-        return self._removals[known]
+        written = tuple(dict.fromkeys(cast("Sequence[str]", given)))
+        if written not in self._removals:
+            self._removals[written] = removals(self.schema, written)
+        return self._removals[written]
 
 
 class Grants:

@@ -23,7 +23,7 @@ ROW: Final = "row"
 SCOPES: Final = "scopes"
 NETWORKS: Final = "networks"
 ANSWER: Final = "answer"
-# The answer of every refusal: which rule refuses is no matter here.
+# The answer of every refusal, where it is no matter which rule refuses.
 REFUSED: Final = 0
 
 _KEY_SCOPES: Final = "key.scopes"
@@ -41,31 +41,32 @@ class Setting:
         generated: the generated evaluator of the same program, for what columns cannot hold.
         holders: the keys.
         grants: the sets that are decided with.
+        keeps_refusals: whether also what is refused has to be refused as it is.
     """
 
     evaluator: ColumnsEvaluator
     generated: Evaluator
     holders: Holders
     grants: Grants
+    keeps_refusals: bool = False
 
     @cached_property
     def answers(self) -> pl.Series:
         """For each code of an outcome its answer: equal where a client could not tell the outcomes apart."""
         found: dict[object, int] = {"deny": REFUSED}
-        answers = [found.setdefault(_answer(outcome), len(found)) for outcome in self.evaluator.outcomes]
+        answers = [found.setdefault(self._answer(outcome), len(found)) for outcome in self.evaluator.outcomes]
         return pl.Series(ANSWER, answers, dtype=pl.UInt32)
+
+    def _answer(self, outcome: Outcome) -> object:
+        if outcome.effect == "deny":
+            return (outcome.status, outcome.code) if self.keeps_refusals else "deny"
+        obligations = tuple(sorted((name, str(value)) for name, value in outcome.obligations.items()))
+        return outcome.effect, outcome.status, outcome.code, obligations, outcome.remedies
 
     @cached_property
     def effects(self) -> pl.Series:
         """For each code of an outcome its effect."""
         return pl.Series("effect", [outcome.effect for outcome in self.evaluator.outcomes], dtype=pl.String)
-
-
-def _answer(outcome: Outcome) -> object:
-    if outcome.effect == "deny":
-        return "deny"
-    obligations = tuple(sorted((name, str(value)) for name, value in outcome.obligations.items()))
-    return outcome.effect, outcome.status, outcome.code, obligations, outcome.remedies
 
 
 class Overlay:
@@ -128,6 +129,10 @@ class Overlay:
         known = self._recorded.batch.frame.get_column(_ADDRESS)
         return known.gather(asked.get_column(ROW))
 
+    def actions(self) -> set[str]:
+        """Which actions were asked for."""
+        return set(self._recorded.ids.get_column("action").drop_nulls().unique())
+
     # --------------------------------------------------------------------------------------------------- deciding
 
     def batch(self, asked: pl.DataFrame) -> Batch:
@@ -156,7 +161,7 @@ class Overlay:
 
     def codes(self, asked: pl.DataFrame) -> pl.Series:
         """The codes of the outcomes of some rows, decided with the scopes and networks that they name."""
-        found = self._setting.evaluator.decide(self.batch(asked)).get_column("outcome")
+        found = self._setting.evaluator.codes(self.batch(asked))
         if self._beyond:
             hard = [
                 (place, self._by_generated(row))

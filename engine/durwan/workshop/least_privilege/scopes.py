@@ -54,8 +54,13 @@ def removals(schema: Schema, given: Collection[str]) -> Removals:
         given=tuple(given),
         held=held,
         without_given={scope: schema.held(set(given) - {scope}) for scope in given},
-        without={scope: frozenset(each for each in held if scope not in schema.held([each])) for scope in held},
+        without={scope: without(schema, held, scope) for scope in held},
     )
+
+
+def without(schema: Schema, held: Scopes, scope: str) -> Scopes:
+    """The most that can be held without a scope: what includes it goes with it."""
+    return frozenset(each for each in held if scope not in schema.held([each]))
 
 
 def choices(schema: Schema, necessary: Scopes, held: Scopes) -> Iterator[Scopes]:
@@ -86,4 +91,4 @@ def written(schema: Schema, scopes: Scopes, given: Iterable[str]) -> tuple[str, 
     return (*kept, *sorted(least.difference(kept)))
 
 
-__all__ = ["MOST_CHOICES", "Removals", "Scopes", "choices", "order", "removals", "written"]
+__all__ = ["MOST_CHOICES", "Removals", "Scopes", "choices", "order", "removals", "without", "written"]
