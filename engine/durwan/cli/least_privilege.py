@@ -139,7 +139,7 @@ def _key_files(arguments: argparse.Namespace, compilation: Compilation) -> dict[
 
 def _below_here(path: Path) -> str:
     """A path as a patch names it, which is applied where the command was called."""
-    whole, here = path.absolute().resolve(), Path.cwd()
+    whole, here = path.parent.resolve() / path.name, Path.cwd()
     return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else path.as_posix().lstrip("/")
 
 

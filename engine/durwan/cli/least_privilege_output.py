@@ -13,7 +13,8 @@ from durwan.model.values import format_instant
 if TYPE_CHECKING:
     from durwan.cli.output import Output
     from durwan.diagnostics.terminal import Style
-    from durwan.workshop.least_privilege.findings import KeyUse, LeastPrivilege, RuleUse, State, Use
+    from durwan.workshop.least_privilege.findings import KeyUse, LeastPrivilege, RuleUse, State
+    from durwan.workshop.least_privilege.tally import Use
 
 # In the order in which they are told.
 _STATES: Final[dict[State, str]] = {
@@ -59,7 +60,9 @@ def _key_form(key: KeyUse) -> dict[str, Any]:
         "key": key.id,
         "state": key.state,
         "because": key.because or None,
-        "requests": {word: key.effects[effect].count if effect in key.effects else 0 for effect, word in _EFFECTS.items()},
+        "requests": {
+            word: key.effects[effect].count if effect in key.effects else 0 for effect, word in _EFFECTS.items()
+        },
         "first": _instant(key.use.first),
         "last": _instant(key.use.last),
         "scopes": {
@@ -143,8 +146,9 @@ def _uses(
         return
     width = max(map(len, uses))
     for name, use in uses.items():
-        mark = style.paint("✔", "good") if use.count else style.paint("✘", "bad")
-        yield f"    {mark} {name:<{width}}  {_worded(use)}"
+        is_used = use.count or name in (enough or ())
+        mark = style.paint("✔", "good") if is_used else style.paint("✘", "bad")
+        yield f"    {mark} {name:<{width}}  {_worded(use) if use.count or not is_used else 'kept: something is needed'}"
     if enough is not None and enough != tuple(uses):
         yield f"    enough: {style.paint(', '.join(enough) or 'none', 'bold')}"
 
@@ -171,7 +175,9 @@ def _nobody(found: LeastPrivilege) -> Iterator[tuple[str, list[str]]]:
     groups = {
         "rules that never decided anything": [f"{each.name}: {each.never}" for each in found.silent_rules],
         "limits under which no allowed request fell": list(found.unused_limits),
-        "scopes that nobody needed": [f"{scope}: held by {counted(keys, 'key')}" for scope, keys in found.unused_scopes.items()],
+        "scopes that nobody needed": [
+            f"{scope}: held by {counted(keys, 'key')}" for scope, keys in found.unused_scopes.items()
+        ],
     }
     yield from ((title, names) for title, names in groups.items() if names)
 
@@ -180,7 +186,7 @@ def notes(found: LeastPrivilege) -> Iterator[str]:
     """What is to be known of the log."""
     totals = found.totals
     if found.broken:
-        reasons = "; ".join(f"{count:,} × {reason}" for reason, count in found.broken.items())
+        reasons = "; ".join(f"{count:,} times {reason}" for reason, count in found.broken.items())
         yield f"{counted(sum(found.broken.values()), 'broken record')} left out: {visible(reasons)}"
     if totals.strangers:
         yield f"{counted(totals.strangers, 'request')} of no key of these files"

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from durwan.backends.columns.batch import NOW
 from durwan.backends.columns.polars_interface import pl
 from durwan.model.address import NetworkSet
 from durwan.workshop.least_privilege.holders import numbers
@@ -19,7 +18,6 @@ from durwan.workshop.least_privilege.scopes import MOST_CHOICES, Scopes, choices
 from durwan.workshop.least_privilege.tally import HOLDER, Tally
 from durwan.workshop.replaying.logs import RecordedBatch
 
-_CODE = "code"
 # A set that was chosen because it changes none of the answers that another one changed may change others.
 _MOST_READINGS = 3
 
@@ -163,7 +161,7 @@ def check(
         reading = Check(setting, today, waiting)
         read(reading.read)
         chosen = reading.chosen()
-        counts = {holder: count for holder, count, *_ in reading.otherwise.found().iter_rows()}
+        counts = {holder: use.count for (holder,), use in reading.otherwise.items()}
         otherwise |= {holder: counts.get(holder, 0) for holder in waiting}
         good = {holder: each for holder, each in good.items() if holder not in chosen}
         waiting = {holder: each for holder, each in chosen.items() if each is not None}

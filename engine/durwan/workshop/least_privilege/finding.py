@@ -11,11 +11,12 @@ from durwan.program import nodes
 from durwan.program.explanation import parts_through
 from durwan.program.program import Program, Rule
 from durwan.workshop.least_privilege.checking import check
-from durwan.workshop.least_privilege.findings import NEVER, KeyUse, LeastPrivilege, RuleUse, Use
+from durwan.workshop.least_privilege.findings import KeyUse, LeastPrivilege, RuleUse
 from durwan.workshop.least_privilege.holders import Grants, Holders
 from durwan.workshop.least_privilege.judging import Demands, Judge
 from durwan.workshop.least_privilege.measuring import Measures
 from durwan.workshop.least_privilege.overlay import Setting
+from durwan.workshop.least_privilege.tally import NEVER, Use
 from durwan.workshop.replaying.logs import RecordedBatch, RecordedRequests
 
 _Each = Callable[[RecordedBatch], None]
@@ -104,8 +105,8 @@ def _scopes_of_limits(program: Program) -> frozenset[str]:
 
 def _rules(program: Program, measures: Measures, setting: Setting) -> Iterator[RuleUse]:
     decided: dict[str | None, Use] = {}
-    for code, *use in measures.decided.found().iter_rows():
-        decided[setting.evaluator.outcomes[code].rule] = Use(*use)
+    for (code,), use in measures.decided.items():
+        decided[setting.rule_of(code)] = use
     for rule in program.rules:
         use = decided.get(rule.name, NEVER)
         yield RuleUse(
@@ -126,18 +127,20 @@ def _never(rule: Rule, measures: Measures) -> str:
     return "" if rule.shadow else "it applied, and another rule was named first"
 
 
-def _unused_scopes(
-    program: Program, holders: Holders, measures: Measures, keys: tuple[KeyUse, ...]
-) -> dict[str, int]:
-    """The declared scopes that nobody needed; what is enough for some key, or may be needed by it, is not among them."""
+def _unused_scopes(program: Program, holders: Holders, measures: Measures, keys: tuple[KeyUse, ...]) -> dict[str, int]:
+    """The declared scopes that nobody needed, nor may have needed."""
     used = set(measures.tokens)
     for holder, key in zip(holders.all, keys, strict=True):
         if holder.removals is None or key.state == "unused":
             continue
         enough = holder.removals.given if key.enough_scopes is None else key.enough_scopes
         used |= program.schema.held(enough)
-    held = [holder.removals.held for holder in holders.all if holder.removals is not None]
-    return {scope: sum(scope in each for each in held) for scope in program.schema.scopes if scope not in used}
+    held = [holder.held for holder in holders.all]
+    return {
+        scope: sum(scope in each for each in held if each is not None)
+        for scope in program.schema.scopes
+        if scope not in used
+    }
 
 
 __all__ = ["least_privilege"]

@@ -7,27 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from durwan.workshop.least_privilege.measuring import Totals
+from durwan.workshop.least_privilege.tally import NEVER, Use
 
 # `narrower`: less would have been enough. `least`: nothing can be taken. `unused`: nobody asked by it. `undecided`: the
 # log does not say enough. `kept`: less would change answers in a way for which no smaller grant makes up.
 State = Literal["narrower", "least", "unused", "undecided", "kept"]
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """How often something was needed, first and last when (milliseconds since the epoch)."""
-
-    count: int = 0
-    first: int | None = None
-    last: int | None = None
-
-    def __add__(self, other: Use) -> Use:
-        firsts = [each for each in (self.first, other.first) if each is not None]
-        lasts = [each for each in (self.last, other.last) if each is not None]
-        return Use(self.count + other.count, min(firsts, default=None), max(lasts, default=None))
-
-
-NEVER = Use()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +58,16 @@ class KeyUse:
 
     @property
     def unused_scopes(self) -> tuple[str, ...]:
-        """The scopes that no request needed; none where nothing can be said."""
-        return _unused(self.scopes) if self.is_judged else ()
+        """The scopes that no request needed; none where nothing can be said.
+
+        Where each of two would do, no request needs one of them; the one that is enough is none of these.
+        """
+        return _unused(self.scopes, self.enough_scopes) if self.is_judged else ()
 
     @property
     def unused_networks(self) -> tuple[str, ...]:
         """The networks that no request needed; none where nothing can be said."""
-        return _unused(self.networks) if self.is_judged and not self.networks_because else ()
+        return _unused(self.networks, ()) if self.is_judged and not self.networks_because else ()
 
     @property
     def is_judged(self) -> bool:
@@ -88,8 +75,8 @@ class KeyUse:
         return self.state in ("narrower", "least", "kept")
 
 
-def _unused(uses: Mapping[str, Use]) -> tuple[str, ...]:
-    return tuple(name for name, use in uses.items() if not use.count)
+def _unused(uses: Mapping[str, Use], enough: tuple[str, ...] | None) -> tuple[str, ...]:
+    return tuple(name for name, use in uses.items() if not use.count and name not in (enough or ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,4 +124,4 @@ class LeastPrivilege:
         return tuple(each for each in self.rules if each.never)
 
 
-__all__ = ["NEVER", "KeyUse", "LeastPrivilege", "RuleUse", "State", "Use"]
+__all__ = ["KeyUse", "LeastPrivilege", "RuleUse", "State"]

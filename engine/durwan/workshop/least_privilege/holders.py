@@ -28,7 +28,7 @@ class Holder:
         attributes: all that its file says.
         removals: what can be taken from its scopes; None where nobody knows which it has.
         networks: its networks as they are written; None where nobody knows them.
-        granted: the same as addresses.
+        granted: the same as addresses; None likewise.
         created: when it was made, if that is known.
     """
 
@@ -36,8 +36,13 @@ class Holder:
     attributes: Mapping[str, object]
     removals: Removals | None
     networks: tuple[str, ...] | None
-    granted: NetworkSet
+    granted: NetworkSet | None
     created: int | None
+
+    @property
+    def held(self) -> Scopes | None:
+        """All scopes that it holds; None where nobody knows."""
+        return None if self.removals is None else self.removals.held
 
 
 class Holders:
@@ -60,13 +65,13 @@ class Holders:
 
     def _holder(self, key_id: str, attributes: Mapping[str, object]) -> Holder:
         granted = read_value(Network(), attributes.get("networks"))
-        is_known = isinstance(granted, NetworkSet)
+        known = granted if isinstance(granted, NetworkSet) else None
         return Holder(
             id=key_id,
             attributes=attributes,
             removals=self._removals_of(attributes.get("scopes")),
-            networks=tuple(cast("Sequence[str]", attributes["networks"])) if is_known else None,
-            granted=granted if is_known else _NOWHERE,
+            networks=None if known is None else tuple(cast("Sequence[str]", attributes["networks"])),
+            granted=known,
             created=read_time(attributes.get("created")),
         )
 

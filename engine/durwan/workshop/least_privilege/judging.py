@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from durwan.model.address import AddressRange, NetworkSet, parse_network
 from durwan.workshop.least_privilege import networks, scopes
 from durwan.workshop.least_privilege.checking import Checked, Proposal
-from durwan.workshop.least_privilege.findings import NEVER, KeyUse, Use
+from durwan.workshop.least_privilege.findings import KeyUse
 from durwan.workshop.least_privilege.holders import Holder, Holders
 from durwan.workshop.least_privilege.measuring import Measures
 from durwan.workshop.least_privilege.networks import EXACT, Prefix
 from durwan.workshop.least_privilege.scopes import Removals, Scopes
-from durwan.workshop.least_privilege.tally import Tally, packed
+from durwan.workshop.least_privilege.tally import NEVER, Tally, Use, packed
 
 _DAY = 86_400_000
 
@@ -59,31 +59,38 @@ class Judge:
 
     def _sets_missed(self) -> dict[int, dict[Scopes, Use]]:
         found: dict[int, dict[Scopes, Use]] = defaultdict(dict)
-        for number, turn, *use in self._measures.missed.found().iter_rows():
-            taken = self._holders.all[number].removals
-            if taken is not None:
-                found[number][taken.tried()[turn]] = Use(*use)
+        for (number, turn), use in self._measures.missed.items():
+            tried = self._tried(number)
+            found[number][tried[turn]] = use
         return found
+
+    def _tried(self, number: int) -> tuple[Scopes, ...]:
+        taken = self._holders.all[number].removals
+        return () if taken is None else taken.tried()
 
     def _seen(self) -> dict[int, list[tuple[AddressRange, Use]]]:
         found: dict[int, list[tuple[AddressRange, Use]]] = defaultdict(list)
-        for number, address, *use in self._measures.addresses.found().iter_rows():
+        for (number, address), use in self._measures.addresses.items():
             prefix = self._measures.addresses.prefix_of(number)
-            found[number].append((prefix.around(packed(address)), Use(*use)))
+            found[number].append((prefix.around(packed(address)), use))
         return found
 
     # ------------------------------------------------------------------------------------------------- proposals
 
     def proposals(self) -> dict[int, Proposal]:
         """What keys could have instead, of those of which the log says enough, and which could have less."""
-        found = {number: self._proposal(number) for number, holder in enumerate(self._holders.all) if not self._doubt(number, holder)}
+        found = {
+            number: self._proposal(number)
+            for number, holder in enumerate(self._holders.all)
+            if not self._doubt(number, holder)
+        }
         return {number: each for number, each in found.items() if self._is_less(self._holders.all[number], each)}
 
     def _proposal(self, number: int) -> Proposal:
         holder = self._holders.all[number]
         taken = holder.removals
         held = None if taken is None else taken.necessary(self._missed.get(number, {})) | self._kept(taken)
-        if holder.networks is None:
+        if holder.granted is None:
             return Proposal(scopes=held, networks=None)
         if self._unseen.get(number):
             return Proposal(scopes=held, networks=holder.granted)
@@ -96,8 +103,7 @@ class Judge:
 
     @staticmethod
     def _is_less(holder: Holder, proposal: Proposal) -> bool:
-        held = None if holder.removals is None else holder.removals.held
-        return proposal.scopes != held or (holder.networks is not None and proposal.networks != holder.granted)
+        return (proposal.scopes, proposal.networks) != (holder.held, holder.granted)
 
     def _doubt(self, number: int, holder: Holder) -> str:
         """Why the log does not say enough of a key; empty where it does."""
@@ -162,7 +168,9 @@ class Judge:
             enough_networks=None if is_kept else enough_networks,
             networks_because=self._hidden(number),
             addresses=len(self._addresses.get(number, ())),
-            seen_by="" if self._measures.addresses.prefix_of(number) == EXACT else str(self._measures.addresses.prefix_of(number)),
+            seen_by=""
+            if self._measures.addresses.prefix_of(number) == EXACT
+            else str(self._measures.addresses.prefix_of(number)),
             refused_otherwise=checked.otherwise.get(number, 0),
         )
 
@@ -182,7 +190,7 @@ class Judge:
 
 
 def _as_today(holder: Holder) -> Proposal:
-    return Proposal(scopes=None if holder.removals is None else holder.removals.held, networks=holder.granted)
+    return Proposal(scopes=holder.held, networks=holder.granted)
 
 
 def _written(holder: Holder, proposal: Proposal) -> tuple[str, ...]:
@@ -199,13 +207,13 @@ def _meets(text: str, seen: AddressRange) -> bool:
 
 def _by_name(tally: Tally) -> dict[int, dict[str, Use]]:
     found: dict[int, dict[str, Use]] = defaultdict(dict)
-    for number, name, *use in tally.found().iter_rows():
-        found[number][name] = Use(*use)
+    for (number, name), use in tally.items():
+        found[number][name] = use
     return found
 
 
 def _counts(tally: Tally) -> Mapping[int, int]:
-    return {number: count for number, count, *_ in tally.found().iter_rows()}
+    return {number: use.count for (number,), use in tally.items()}
 
 
 __all__ = ["Demands", "Judge"]

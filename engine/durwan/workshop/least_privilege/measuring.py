@@ -23,7 +23,7 @@ from durwan.workshop.replaying.logs import RecordedBatch
 EFFECT = "effect"
 ROUND = "round"
 _CODE = "code"
-_TOKEN_SCOPES = "token.scopes"
+_OF_TOKENS = "token.scopes"
 
 
 @dataclass
@@ -92,8 +92,8 @@ class Measures:
         self.tokens: set[str] = set()
         holders, grants = setting.holders.all, setting.grants
         self.today = pl.DataFrame([
-            numbers(grants.scopes(None if each.removals is None else each.removals.held) for each in holders).alias(SCOPES),
-            numbers(grants.networks(None if each.networks is None else each.granted) for each in holders).alias(NETWORKS),
+            numbers(grants.scopes(each.held) for each in holders).alias(SCOPES),
+            numbers(grants.networks(each.granted) for each in holders).alias(NETWORKS),
         ])  # fmt: skip
         self._rounds = list(self._scopes_by_round())
 
@@ -114,7 +114,7 @@ class Measures:
         codes = overlay.codes(overlay.today)
         effects = self._setting.effects.gather(codes)
         self._count(overlay, codes, effects)
-        self.sightings.decided([self._setting.evaluator.outcomes[code].rule for code in codes.unique()])
+        self.sightings.decided([self._setting.rule_of(code) for code in codes.unique().to_list()])
         self.sightings.look(batch, effects == "allow")
         granted = overlay.today.with_columns(self._setting.answers.gather(codes).alias(ANSWER))
         if not self._setting.keeps_refusals:
@@ -164,13 +164,13 @@ class Measures:
 
     def _take_from_tokens(self, batch: Batch, granted: pl.DataFrame) -> None:
         """Scopes are in tokens, too; nobody can take any from those, but they are used."""
-        table: tuple[Scopes, ...] = tuple(batch.tables.get(_TOKEN_SCOPES, ()))  # type: ignore[arg-type]  # sets of scopes
+        table: tuple[Scopes, ...] = tuple(batch.tables.get(_OF_TOKENS, ()))  # type: ignore[arg-type]  # sets of scopes
         for scope in sorted(frozenset[str]().union(*table) - self.tokens):
             with_it = pl.Series([scope in each for each in table], dtype=pl.Boolean)
             rows = granted.get_column(ROW)
-            have = with_it.gather(batch.frame.get_column(_TOKEN_SCOPES).gather(rows)).fill_null(value=False)
+            have = with_it.gather(batch.frame.get_column(_OF_TOKENS).gather(rows)).fill_null(value=False)
             rest = [without(self._program.schema, each, scope) for each in table]
-            asked = Batch(frame=batch.frame[rows.filter(have)], tables={**batch.tables, _TOKEN_SCOPES: rest})
+            asked = Batch(frame=batch.frame[rows.filter(have)], tables={**batch.tables, _OF_TOKENS: rest})
             found = self._setting.answers.gather(self._setting.evaluator.codes(asked))
             if (found != granted.get_column(ANSWER).filter(have)).any():
                 self.tokens.add(scope)

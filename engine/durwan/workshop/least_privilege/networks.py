@@ -68,7 +68,7 @@ def _larger(one: AddressRange, other: AddressRange) -> AddressRange:
 
 
 def written(enough: NetworkSet, given: Iterable[str]) -> tuple[str, ...]:
-    """The networks of a set as a list, close to the list that was given: what is needed whole stays as it is written."""
+    """The networks of a set as a list close to the one that was given: what is needed whole stays as it is written."""
     found: list[str] = []
     written_so_far: list[AddressRange] = []
     for text in given:

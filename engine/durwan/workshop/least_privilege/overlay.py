@@ -15,6 +15,7 @@ from durwan.backends.columns.batch import NOW, Batch
 from durwan.backends.columns.evaluator import ColumnsEvaluator
 from durwan.backends.columns.polars_interface import pl
 from durwan.model.decision import Outcome
+from durwan.model.request import PLAIN
 from durwan.workshop.least_privilege.holders import Grants, Holders, record_with
 from durwan.workshop.least_privilege.tally import HOLDER
 from durwan.workshop.replaying.logs import RecordedBatch
@@ -63,6 +64,10 @@ class Setting:
         obligations = tuple(sorted((name, str(value)) for name, value in outcome.obligations.items()))
         return outcome.effect, outcome.status, outcome.code, obligations, outcome.remedies
 
+    def rule_of(self, code: int) -> str | None:
+        """The rule that decides where this is the code of the outcome; None where none does."""
+        return self.evaluator.outcomes[code].rule
+
     @cached_property
     def effects(self) -> pl.Series:
         """For each code of an outcome its effect."""
@@ -82,7 +87,9 @@ class Overlay:
         self._recorded = recorded
         self._setting = setting
         batch = recorded.batch
-        ids = recorded.ids.select("key", NOW).join(setting.holders.numbered, on="key", how="left", maintain_order="left")
+        ids = recorded.ids.select("key", NOW).join(
+            setting.holders.numbered, on="key", how="left", maintain_order="left"
+        )
         holder = ids.get_column(HOLDER)
         held = [today.get_column(name).gather(holder).alias(name) for name in (SCOPES, NETWORKS)]
         rows = pl.int_range(recorded.rows, dtype=pl.UInt32, eager=True).alias(ROW)
@@ -181,8 +188,9 @@ class Overlay:
         place, holder, scopes, networks = row
         request = dict(self._recorded.beyond[self._beyond[place]][1])
         if holder is not None:
-            grants, said = self._setting.grants, request.get("key")
-            attributes = said if isinstance(said, dict) else self._setting.holders.all[holder].attributes
+            grants = self._setting.grants
+            said: Any = request.get("key")
+            attributes = said if type(said) is PLAIN else self._setting.holders.all[holder].attributes
             request["key"] = record_with(
                 attributes,
                 None if scopes is None else grants.scope_sets[scopes],

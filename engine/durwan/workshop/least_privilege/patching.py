@@ -99,7 +99,9 @@ def _line_edits(
         for number in range(first, last):
             if added:
                 rest = [] if number < last - 1 else added[1:]
-                yield from _in_place(text, starts[number], spans[number].start, spans[number].end, [added.pop(0), *rest])
+                yield from _in_place(
+                    text, starts[number], spans[number].start, spans[number].end, [added.pop(0), *rest]
+                )
             else:
                 yield starts[number], _line_end(text, spans[number].end), ""
         if kind == "insert":

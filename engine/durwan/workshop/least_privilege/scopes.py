@@ -84,7 +84,7 @@ def order(scopes: Scopes) -> tuple[int, list[str]]:
 
 
 def written(schema: Schema, scopes: Scopes, given: Iterable[str]) -> tuple[str, ...]:
-    """What to give to somebody who is to hold a closed set, nothing twice: what was given before first, in its order."""
+    """What to give to whoever is to hold a closed set, nothing twice: first what was given before, in its order."""
     included = {each for scope in scopes for each in schema.held([scope]) - {scope}}
     least = scopes - included
     kept = [scope for scope in dict.fromkeys(given) if scope in least]

@@ -33,7 +33,7 @@ class Sightings:
 
     def __init__(self, program: Program, rules: Iterable[Rule | Limit]) -> None:
         self._program = replace(program, limits=(), invariants=())
-        self._rules = {each.name: each if _is_allow(each) else _as_deny(each) for each in rules}
+        self._rules: dict[str, Rule] = {each.name: _alone(each) for each in rules}
         self._evaluator: ColumnsEvaluator | None = None
 
     @property
@@ -55,15 +55,15 @@ class Sightings:
         while self._rules and batch.frame.height:
             if self._evaluator is None:
                 self._evaluator = ColumnsEvaluator(replace(self._program, rules=tuple(self._rules.values())))
-            outcomes = self._evaluator.outcomes
-            named = [outcomes[code].rule for code in self._evaluator.codes(batch).unique()]
+            codes: list[int] = self._evaluator.codes(batch).unique().to_list()
+            named = [self._evaluator.outcomes[code].rule for code in codes]
             if not any(named):
                 return
             self.saw(named)
 
 
-def _is_allow(each: Rule | Limit) -> bool:
-    return isinstance(each, Rule) and each.effect == "allow"
+def _alone(each: Rule | Limit) -> Rule:
+    return each if isinstance(each, Rule) and each.effect == "allow" else _as_deny(each)
 
 
 class RuleSightings:
@@ -72,7 +72,10 @@ class RuleSightings:
     def __init__(self, program: Program) -> None:
         # Where a deny applies, no allow is named: the two are looked for apart.
         real = [replace(rule, shadow=False) for rule in program.rules]
-        self._rules = [Sightings(program, [rule for rule in real if _is_allow(rule) is is_allow]) for is_allow in (True, False)]
+        self._rules = [
+            Sightings(program, [rule for rule in real if (rule.effect == "allow") is is_allow])
+            for is_allow in (True, False)
+        ]
         self._limits = Sightings(program, program.limits)
 
     def decided(self, names: Sequence[str | None]) -> None:

@@ -1,9 +1,10 @@
-"""How often things were seen, when first and when last, in memory that grows with how many different things there are."""
+"""How often things were seen, when first and when last, in memory that grows with how many different ones there are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from durwan.backends.columns.batch import NOW, place
 from durwan.backends.columns.polars_interface import pl
@@ -21,6 +22,23 @@ _HIGHEST: Final = place(b"\xff" * 4)
 
 HOLDER: Final = "holder"
 ADDRESS: Final = "address"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How often something was needed, first and last when (milliseconds since the epoch)."""
+
+    count: int = 0
+    first: int | None = None
+    last: int | None = None
+
+    def __add__(self, other: Use) -> Use:
+        firsts = [each for each in (self.first, other.first) if each is not None]
+        lasts = [each for each in (self.last, other.last) if each is not None]
+        return Use(self.count + other.count, min(firsts, default=None), max(lasts, default=None))
+
+
+NEVER = Use()
 
 
 class Tally:
@@ -41,13 +59,17 @@ class Tally:
             return
         times = {"count": pl.len().cast(pl.Int64), "first": pl.col(NOW).min(), "last": pl.col(NOW).max()}
         self._waiting.append(seen.group_by(self._by).agg(**times))
-        if sum(each.height for each in self._waiting) > max(_LEAST_WAITING, 0 if self._whole is None else self._whole.height):
+        if sum(each.height for each in self._waiting) > max(
+            _LEAST_WAITING, 0 if self._whole is None else self._whole.height
+        ):
             self._settle()
 
-    def found(self) -> pl.DataFrame:
-        """The columns with `count`, `first` and `last`; empty and without columns where nothing was seen."""
+    def items(self) -> Iterator[tuple[tuple[Any, ...], Use]]:
+        """What there is in the columns, each with how often it was seen."""
         self._settle()
-        return pl.DataFrame() if self._whole is None else self._whole
+        if self._whole is not None:
+            for row in self._whole.iter_rows():
+                yield row[:-3], Use(*row[-3:])
 
     def _settle(self) -> None:
         parts = ([] if self._whole is None else [self._whole]) + self._waiting
@@ -74,7 +96,8 @@ class AddressTally(Tally):
 
     def prefix_of(self, holder: int) -> Prefix:
         """By which networks the addresses of a key are counted."""
-        return _LEVELS[self._levels[holder]]
+        level: int = self._levels[holder]
+        return _LEVELS[level]
 
     def _summed(self, frame: pl.DataFrame) -> pl.DataFrame:
         summed = super()._summed(self._rounded(frame))
@@ -108,4 +131,4 @@ def packed(number: int) -> bytes:
     return (number + (1 << 127)).to_bytes(16, "big")
 
 
-__all__ = ["ADDRESS", "HOLDER", "AddressTally", "Tally", "packed"]
+__all__ = ["ADDRESS", "HOLDER", "NEVER", "AddressTally", "Tally", "Use", "packed"]
