@@ -141,14 +141,14 @@ def _uses(
 ) -> Iterator[str]:
     if not uses:
         return
-    yield f"  {word}{f': nothing is said, since {hidden}' if hidden else ''}"
+    yield f"  {word}{f' are left as they are: {hidden}' if hidden else ''}"
     if hidden:
         return
     width = max(map(len, uses))
     for name, use in uses.items():
         is_used = use.count or name in (enough or ())
         mark = style.paint("✔", "good") if is_used else style.paint("✘", "bad")
-        yield f"    {mark} {name:<{width}}  {_worded(use) if use.count or not is_used else 'kept: something is needed'}"
+        yield f"    {mark} {name:<{width}}  {_worded(use) if use.count or not is_used else 'kept: without it, something would be refused'}"
     if enough is not None and enough != tuple(uses):
         yield f"    enough: {style.paint(', '.join(enough) or 'none', 'bold')}"
 

@@ -19,7 +19,7 @@ from durwan.workshop.least_privilege.tally import HOLDER, Tally
 from durwan.workshop.replaying.logs import RecordedBatch
 
 # A set that was chosen because it changes none of the answers that another one changed may change others.
-_MOST_READINGS = 3
+_MOST_READINGS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,15 +112,18 @@ class Check:
             yield taken.held
 
     def chosen(self) -> dict[int, Proposal | None]:
-        """For each key of which an answer changed, what would change none of those; None where nothing would."""
+        """For each key of which an answer changed, what may change none; None where nothing is left to try.
+
+        Where no set of scopes makes up for the networks that would be taken, these are left as they are.
+        """
         return {holder: self._chosen(holder, sets) for holder, sets in self._choices.items()}
 
     def _chosen(self, holder: int, sets: list[Scopes]) -> Proposal | None:
-        if not sets:
-            return None
-        held = self._setting.holders.all[holder].removals
-        by_default = not self._is_all[holder] and held is not None and sets[0] == held.held
-        return replace(self._proposals[holder], scopes=sets[0], is_least=not by_default)
+        key, proposal = self._setting.holders.all[holder], self._proposals[holder]
+        if sets:
+            by_default = not self._is_all[holder] and sets[0] == key.held
+            return replace(proposal, scopes=sets[0], is_least=not by_default)
+        return None if proposal.networks == key.granted else replace(proposal, networks=key.granted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from durwan.model.address import AddressRange, NetworkSet, parse_network
+from durwan.model.address import AddressRange, parse_network
 from durwan.workshop.least_privilege import networks, scopes
 from durwan.workshop.least_privilege.checking import Checked, Proposal
 from durwan.workshop.least_privilege.findings import KeyUse
@@ -166,7 +166,7 @@ class Judge:
             is_least=proposal.is_least,
             networks=self._networks(number, holder),
             enough_networks=None if is_kept else enough_networks,
-            networks_because=self._hidden(number),
+            networks_because=self._hidden(number, proposal),
             addresses=len(self._addresses.get(number, ())),
             seen_by=""
             if self._measures.addresses.prefix_of(number) == EXACT
@@ -174,9 +174,13 @@ class Judge:
             refused_otherwise=checked.otherwise.get(number, 0),
         )
 
-    def _hidden(self, number: int) -> str:
+    def _hidden(self, number: int, proposal: Proposal) -> str:
+        """Why nothing is said of the networks of a key; empty where something is."""
         count = self._unseen.get(number, 0)
-        return f"the addresses of {count:,} of its requests are not in the log" if count else ""
+        if count:
+            return f"the addresses of {count:,} of its requests are not in the log"
+        is_kept = proposal.networks != self._proposal(number).networks
+        return "with fewer, some of its requests would be answered otherwise" if is_kept else ""
 
     def _scopes(self, number: int, holder: Holder) -> dict[str, Use]:
         if holder.removals is None:
@@ -202,7 +206,8 @@ def _written(holder: Holder, proposal: Proposal) -> tuple[str, ...]:
 
 def _meets(text: str, seen: AddressRange) -> bool:
     span = parse_network(text)
-    return span is not None and bool(networks.common(NetworkSet([span]), NetworkSet([seen])))
+    same_family = span is not None and len(span.first) == len(seen.first)
+    return span is not None and same_family and span.first <= seen.last and seen.first <= span.last
 
 
 def _by_name(tally: Tally) -> dict[int, dict[str, Use]]:

@@ -53,11 +53,13 @@ def changed_file(content: bytes, suffix: str, wanted: Mapping[str, Mapping[str, 
     Raises:
         DurwanError: that cannot be done in the file's layout.
     """
+    text = content.decode()
+    # Editing knows one kind of line break.
+    of_windows = 0 < text.count("\n") == text.count("\r\n")
+    text = text.replace("\r\n", "\n")
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"keys{suffix}"
-        path.write_bytes(content)
-        if suffix != ".json":
-            path.write_text(_edited(content, wanted), encoding="utf-8", newline="")
+        path.write_bytes((text if suffix == ".json" else _edited(text, wanted)).encode())
         file = KeyFile(path)
         # Lists in lines of their own were changed line by line; whatever else there is, is changed here.
         for key_id, record in file.records():
@@ -65,13 +67,13 @@ def changed_file(content: bytes, suffix: str, wanted: Mapping[str, Mapping[str, 
                 if name in record and record[name] != members:
                     file.set(key_id, name, members)
         file.save()
-        return path.read_bytes().decode()
+        changed = path.read_bytes().decode()
+    return changed.replace("\n", "\r\n") if of_windows else changed
 
 
-def _edited(content: bytes, wanted: Mapping[str, Mapping[str, list[str]]]) -> str:
+def _edited(text: str, wanted: Mapping[str, Mapping[str, list[str]]]) -> str:
     """A YAML file in which those lists are changed that have each member in a line of its own, comments kept."""
-    document, _ = read_yaml("keys", content, most_bytes=_MOST_BYTES)
-    text = content.decode()
+    document, _ = read_yaml("keys", text.encode(), most_bytes=_MOST_BYTES)
     if document is None:
         return text
     edits: list[tuple[int, int, str]] = []
