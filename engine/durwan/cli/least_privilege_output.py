@@ -148,14 +148,15 @@ def _uses(
     for name, use in uses.items():
         is_used = use.count or name in (enough or ())
         mark = style.paint("✔", "good") if is_used else style.paint("✘", "bad")
-        yield f"    {mark} {name:<{width}}  {_worded(use) if use.count or not is_used else 'kept: without it, something would be refused'}"
+        yield f"    {mark} {name:<{width}}  {_worded(use, is_used=bool(is_used))}"
     if enough is not None and enough != tuple(uses):
         yield f"    enough: {style.paint(', '.join(enough) or 'none', 'bold')}"
 
 
-def _worded(use: Use) -> str:
+def _worded(use: Use, *, is_used: bool) -> str:
     if not use.count:
-        return "not needed"
+        # Where each of two would do, neither is needed by itself.
+        return "kept: without it, something would be refused" if is_used else "not needed"
     return f"needed {counted(use.count, 'time')}, last {_instant(use.last) or 'at a time that cannot be read'}"
 
 

@@ -63,7 +63,7 @@ def test_what_is_necessary_is_closed() -> None:
         ({"read", "cancel", "write"}, ["write"], ("write",)),
         ({"read", "cancel"}, ["write"], ("cancel",)),
         ({"read", "cancel", "pay"}, ["other", "pay", "cancel", "read"], ("pay", "cancel")),
-        (set(), ["other"], ()),
+        (set[str](), ["other"], ()),
     ],
 )
 def test_written_without_what_others_include(held: set[str], given: list[str], expected: tuple[str, ...]) -> None:
