@@ -1,0 +1,298 @@
+"""Conditions as SQL: the walk over expressions, which all databases share. What differs stands in each dialect.
+
+SQL's own logic is Kleene's, and its strict operators spread NULL, so that most nodes look like themselves. Where SQL
+would say false of an unknown, or raise, the dialects say otherwise.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Sequence
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from durwan.backends.queries.filter_error import FilterError
+from durwan.backends.queries.forms import is_text
+from durwan.backends.queries.fragments import Fragment, Steps, junction, sql
+from durwan.backends.queries.turns import Turns, turns
+from durwan.model import types
+from durwan.model.address import NetworkSet
+from durwan.model.types import Type
+from durwan.program import nodes
+from durwan.program.nodes import Expression
+from durwan.program.operators import COMPARISONS, like_parts
+from durwan.program.program import Program
+from durwan.program.wording import worded
+
+_SIGNS: Final = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+BOOL: Final = types.Bool()
+
+
+class Term(NamedTuple):
+    """A value: its type, and the fragments that hold it, one but for the decimals of some dialects. NULL is unknown."""
+
+    type: Type
+    values: tuple[Fragment, ...]
+
+    @property
+    def value(self) -> Fragment:
+        """The first of its fragments, which is NULL where the value is unknown."""
+        return self.values[0]
+
+
+def truth(fragment: Fragment) -> Term:
+    """A term of type bool."""
+    return Term(BOOL, (fragment,))
+
+
+class Translation(ABC):
+    """Translates the condition of a filter.
+
+    Args:
+        program: the policies.
+        column: the quoted name of the column of an attribute; None for an attribute that is known to be unknown.
+        instants: outside these, whether an attribute lies in a window is unknown.
+    """
+
+    def __init__(
+        self, program: Program, column: Callable[[str], Fragment | None], instants: tuple[int, int]
+    ) -> None:
+        self.program = program
+        self.steps = Steps()
+        self._column = column
+        self._instants = instants
+        self._read: dict[str, Term] = {}
+        self._turns: dict[str, Turns] = {}
+
+    def condition(self, expression: Expression) -> Fragment:
+        """The whole condition."""
+        return self.steps.finish(self.term(expression).value)
+
+    def term(self, expression: Expression) -> Term:
+        """Any expression that has a value."""
+        try:
+            found = self._term(expression)
+        except _NoFormError as error:
+            raise FilterError(f"`{worded(expression)}` cannot be asked of a database: {error}") from error
+        return Term(found.type, tuple(map(self.steps.shallow, found.values)))
+
+    def _term(self, expression: Expression) -> Term:
+        match expression:
+            case nodes.Operation():
+                return self._operation(expression)
+            case nodes.Attribute(path=path, type=declared):
+                return self._attribute(path, declared)
+            case nodes.Default(operand=operand, fallback=fallback):
+                known = self.term(operand)
+                return self.default(known, self._fallback(fallback, known.type))
+            case nodes.IsKnown(operand=operand):
+                return truth(sql("({} IS NOT NULL)", self.term(operand).value))
+            case nodes.And(operands=operands):
+                return truth(junction("AND", [self.term(each).value for each in operands]))
+            case nodes.Or(operands=operands):
+                return truth(junction("OR", [self.term(each).value for each in operands]))
+            case nodes.Not(operand=operand):
+                return truth(sql("(NOT {})", self.term(operand).value))
+            case _:
+                return self.literal(_value_of(expression), nodes.type_of(expression))
+
+    def _attribute(self, path: str, declared: Type) -> Term:
+        if path not in self._read:
+            column = self._column(path)
+            self._read[path] = self.unknown(declared) if column is None else self.read(column, declared)
+        return self._read[path]
+
+    def _fallback(self, fallback: nodes.Literal, declared: Type) -> Term:
+        if not is_text(fallback.value):
+            raise _NoFormError("its text has a NUL or half of a surrogate pair")
+        return self.literal(fallback.value, declared)
+
+    # -------------------------------------------------------------------------------------------------- operators
+
+    def _operation(self, operation: nodes.Operation) -> Term:
+        name, (left, *others) = operation.operator, operation.operands
+        if name == "*":
+            return self._product(left, others[0], operation.type)
+        if name in {"+", "-"}:
+            return self.sum(name, *self._alike(self.term(left), self.term(others[0]), operation.type), operation.type)
+        return truth(self._test(name, left, others))
+
+    def _test(self, name: str, left: Expression, others: Sequence[Expression]) -> Fragment:
+        if name in COMPARISONS:
+            return self._comparison(name, left, others[0])
+        term = self.term(left)
+        match name:
+            case "in_set":
+                return self._membership(term, self._constant(others[0]))
+            case "in_network":
+                return self._in_network(term, others[0])
+            case "in_window":
+                return self.in_window(term, self._turns_of(others[0]))
+            case "like":
+                return self._like(term, self._constant(others[0]))
+            case "has":
+                return self._has(term, others[0])
+            case _:
+                return self._holds(name, term, self._constant(others[0]), others[1:])
+
+    def _comparison(self, name: str, left: Expression, right: Expression) -> Fragment:
+        for one, other in ((left, right), (right, left)):
+            if _is_beyond(one):
+                # No column has such a text.
+                return self.where_known(self.term(other), truth=name == "!=")
+        return self.compared(_SIGNS[name], *self._alike(self.term(left), self.term(right)))
+
+    def _alike(self, left: Term, right: Term, result: Type = BOOL) -> tuple[Term, Term]:
+        """Both as decimals, where one of them or the result is one."""
+        if any(isinstance(each, types.Number) for each in (left.type, right.type, result)):
+            return self._as_decimal(left), self._as_decimal(right)
+        return left, right
+
+    def _as_decimal(self, term: Term) -> Term:
+        return term if isinstance(term.type, types.Number) else self.decimal_of(term)
+
+    def _product(self, left: Expression, right: Expression, result: Type) -> Term:
+        literals = (nodes.IntLiteral, nodes.DecimalLiteral)
+        factor, other = (left, right) if isinstance(left, literals) else (right, left)
+        term = self.term(other)
+        number: int | Decimal = _value_of(factor)
+        return self.product(self._as_decimal(term) if isinstance(result, types.Number) else term, number, result)
+
+    def _membership(self, term: Term, members: Collection[Any]) -> Fragment:
+        possible = [each for each in members if is_text(each)]
+        if isinstance(term.type, types.Int | types.Time | types.Duration):
+            possible = [int(each) for each in possible if each == int(each)]
+        if not possible:
+            return self.where_known(term, truth=False)
+        return self.is_member(term, sorted(possible))
+
+    def _in_network(self, address: Term, network: Expression) -> Fragment:
+        if isinstance(network, nodes.Attribute):
+            return self.in_network_of(address, self.term(network))
+        found: NetworkSet = self._constant(network)
+        return self.in_network(address, found) if found else self.where_known(address, truth=False)
+
+    def _like(self, term: Term, pattern: str) -> Fragment:
+        parts = like_parts(pattern)
+        return self.like(term, parts) if is_text(pattern) else self.where_known(term, truth=False)
+
+    def _has(self, held: Term, one: Expression) -> Fragment:
+        return self.where_known(held, truth=False) if _is_beyond(one) else self.has(held, self.term(one))
+
+    def _holds(self, name: str, held: Term, wanted: Collection[Any], others: Sequence[Expression]) -> Fragment:
+        least = {"has_any": lambda: 1, "has_all": lambda: len(wanted)}.get(name, lambda: _value_of(others[0]))()
+        possible = sorted(each for each in wanted if is_text(each))
+        if least <= 0 or least > len(possible):
+            return self.where_known(held, truth=least <= 0)
+        return self.has_at_least(held, possible, least)
+
+    def _turns_of(self, window: Expression) -> Turns:
+        assert isinstance(window, nodes.NamedWindow)  # noqa: S101 - nothing else stands there
+        if window.name not in self._turns:
+            self._turns[window.name] = turns(self.program.windows[window.name], *self._instants)
+        return self._turns[window.name]
+
+    def _constant(self, expression: Expression) -> Any:
+        """What a collection, a pattern or a count on the right of a test is."""
+        match expression:
+            case nodes.NamedSet(name=name):
+                return self.program.sets[name]
+            case nodes.NamedNetwork(name=name):
+                return self.program.networks[name]
+            case nodes.LiteralSet(members=members):
+                return members
+            case _:
+                return _value_of(expression)
+
+    # ---------------------------------------------------------------------------------------- what dialects share
+
+    def where_known(self, term: Term, *, truth: bool) -> Fragment:
+        """One truth wherever the term is known."""
+        return sql(f"CASE WHEN {{}} IS NOT NULL THEN {str(truth).upper()} END", term.value)
+
+    def literal_list(self, values: Iterable[Any], declared: Type) -> list[Fragment]:
+        """Values as literals."""
+        return [self.literal(each, declared).value for each in values]
+
+    # ------------------------------------------------------------------------------------------------- to be said
+
+    @abstractmethod
+    def read(self, column: Fragment, declared: Type) -> Term:
+        """What a column says of an attribute: NULL where it is not of the declared type."""
+
+    @abstractmethod
+    def unknown(self, declared: Type) -> Term:
+        """NULL of a type."""
+
+    @abstractmethod
+    def literal(self, value: Any, declared: Type) -> Term:
+        """A value that is written out."""
+
+    @abstractmethod
+    def default(self, term: Term, fallback: Term) -> Term:
+        """The term where it is known, else the fallback."""
+
+    @abstractmethod
+    def decimal_of(self, term: Term) -> Term:
+        """An int as a decimal."""
+
+    @abstractmethod
+    def compared(self, sign: str, left: Term, right: Term) -> Fragment:
+        """A comparison of two terms of one type."""
+
+    @abstractmethod
+    def sum(self, sign: str, left: Term, right: Term, result: Type) -> Term:
+        """A sum or difference of two terms of one kind; NULL where it overflows."""
+
+    @abstractmethod
+    def product(self, term: Term, factor: int | Decimal, result: Type) -> Term:
+        """A product; NULL where it overflows."""
+
+    @abstractmethod
+    def is_member(self, term: Term, members: Sequence[Any]) -> Fragment:
+        """Whether a term is one of some values, of which there is at least one."""
+
+    @abstractmethod
+    def in_network(self, address: Term, network: NetworkSet) -> Fragment:
+        """Whether an address is in a network, which is not empty."""
+
+    @abstractmethod
+    def in_network_of(self, address: Term, network: Term) -> Fragment:
+        """Whether an address is in a network that is an attribute."""
+
+    @abstractmethod
+    def in_window(self, instant: Term, found: Turns) -> Fragment:
+        """Whether an instant is in a window."""
+
+    @abstractmethod
+    def like(self, text: Term, parts: Sequence[str]) -> Fragment:
+        """Whether a text is made of these parts in their order, with anything between them."""
+
+    @abstractmethod
+    def has(self, held: Term, one: Term) -> Fragment:
+        """Whether a set has a value."""
+
+    @abstractmethod
+    def has_at_least(self, held: Term, wanted: Sequence[Any], least: int) -> Fragment:
+        """Whether a set has so many, one at least, of some values."""
+
+
+class _NoFormError(Exception):
+    """Why an expression has no form."""
+
+
+def _value_of(expression: Expression) -> Any:
+    match expression:
+        case nodes.LiteralNetwork(value=network):
+            return network
+        case _ if isinstance(expression, nodes.Literal):
+            return expression.value
+        case _:
+            raise _NoFormError(f"{type(expression).__name__} has no value of its own here")
+
+
+def _is_beyond(expression: Expression) -> bool:
+    return isinstance(expression, nodes.StringLiteral | nodes.ScopeLiteral) and not is_text(expression.value)
+
+
+__all__ = ["BOOL", "Term", "Translation", "truth"]
