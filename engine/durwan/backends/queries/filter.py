@@ -19,6 +19,7 @@ from durwan.backends.queries.postgresql import PostgresqlTranslation
 from durwan.backends.queries.residual import Residual, residual
 from durwan.backends.queries.sqlite import SqliteTranslation
 from durwan.model.request import Attributes, KeyLookup, no_keys
+from durwan.model.types import Type
 from durwan.program.program import Program
 from durwan.program.wording import worded
 
@@ -98,8 +99,12 @@ class Filter:
         """
         from durwan.backends.queries.natural_columns import natural_schema  # noqa: PLC0415 - polars is an extra
 
-        declared = self._residual.program.schema.attributes
-        return natural_schema({column: declared[path] for path, column in self.columns.items()})
+        return natural_schema(self.declared)
+
+    @property
+    def declared(self) -> dict[str, Type]:
+        """The declared types of the attributes that the columns hold, by the name of the column."""
+        return {self.columns[path]: each.type for path, each in self._residual.attributes.items()}
 
     def sql(
         self, dialect: Dialect = "sqlite", *, table: str | None = None, placeholders: Placeholders | None = None
@@ -196,19 +201,15 @@ def _undeclared(kind: str, name: str, declared: Any) -> str:
 def _named(found: Residual, columns: Columns | None) -> dict[str, str]:
     """The names of the columns of the attributes that are asked for."""
     given = columns.get if isinstance(columns, Mapping) else (columns or (lambda _: None))
-    names: dict[str, str] = {}
-    made: dict[str, str] = {}
-    for path in found.attributes:
-        name = given(path)
-        if name is None:
-            name = path.replace(".", "_")
-            other = made.setdefault(name, path)
-            if other != path:
-                raise FilterError(f"`{other}` and `{path}` would have one column, `{name}`: name them by `columns`")
-        if not name or "\0" in name or name.lower().startswith(OWN):
-            raise FilterError(f"the column of `{path}` cannot have the name `{name}`")
-        names[path] = name
-    return names
+    names = {path: given(path) for path in found.attributes}
+    taken = {name: path for path, name in names.items() if name is not None}
+    for path, name in names.items():
+        made = name or path.replace(".", "_")
+        if name is None and taken.setdefault(made, path) != path:
+            raise FilterError(f"`{taken[made]}` and `{path}` would have one column, `{made}`: name them by `columns`")
+        if "\0" in made or made.lower().startswith(OWN):
+            raise FilterError(f"the column of `{path}` cannot have the name `{made}`")
+    return {path: name or path.replace(".", "_") for path, name in names.items()}
 
 
 def _quoted(column: str, table: str | None, dialect: Dialect) -> Fragment:

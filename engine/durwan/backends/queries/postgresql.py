@@ -149,7 +149,12 @@ class PostgresqlTranslation(Translation):
         return Term(result, (sql("CASE WHEN {} THEN {} END", test, bound),))
 
     def is_member(self, term: Term, members: Sequence[Any]) -> Fragment:  # noqa: D102 - as in the base
-        values = [format_address(each) if isinstance(each, bytes) else each for each in members]
+        values = list(members)
+        if isinstance(term.type, types.Address):
+            values = [format_address(each) for each in members]
+        elif isinstance(term.type, types.Number):
+            # A driver takes lists of one type alone.
+            values = [Decimal(each) for each in members]
         return sql("({} = ANY({}))", term.value, _cast(values, f"{_type_of(term.type)}[]"))
 
     def in_network(self, address: Term, network: NetworkSet) -> Fragment:  # noqa: D102 - as in the base
