@@ -10,11 +10,11 @@ import argparse
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from durwan.backends.queries.filter import Filter, FilterError, filter_of
 from durwan.backends.queries.forms import Form
@@ -60,7 +60,8 @@ def asked_of(seed: int, form: Form, requests: int = REQUESTS) -> Asked:
     asked = Asked(found, [], [], [], 0)
     bounded = _bounded(program, now)
     beyond = 0
-    for _ in range(requests):
+    # What is settled is settled for all rows; a few of them show it.
+    for _ in range(requests if found.always is None else requests // 10):
         request = {**generate_request(random), "action": action, "now": now}
         row = _row(found, request, form)
         if row is None:
@@ -100,8 +101,8 @@ def _known(random: Random) -> dict[str, Any]:
     for path in random.sample(list(ATTRIBUTES), random.randrange(3)):
         context, _, name = path.partition(".")
         if context not in known:
-            contents = request.get(context)
-            known[path] = contents.get(name) if isinstance(contents, dict) else None
+            contents: object = request.get(context)
+            known[path] = cast("dict[str, object]", contents).get(name) if isinstance(contents, dict) else None
     return known
 
 
@@ -159,9 +160,7 @@ def in_polars(found: Filter, rows: Sequence[Mapping[str, Any]]) -> list[bool | N
 
 
 class Compared(NamedTuple):
-    """How many rows were asked about; of these, how many with a condition that was not settled, and how many allowed;
-    and how many more no column could hold.
-    """
+    """How many rows were asked about, of them with a condition that was not settled, allowed; and that did not fit."""
 
     pairs: int = 0
     open: int = 0
@@ -195,7 +194,7 @@ def main() -> None:
 
 
 @contextmanager
-def asking(form: Form) -> Iterator[Ask]:
+def asking(form: Form) -> Generator[Ask]:
     """What asks tables of a form."""
     if form != "postgresql":
         yield {"sqlite": in_sqlite, "polars": in_polars}[form]

@@ -7,7 +7,7 @@ columns hold attributes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 Dialect = Literal["sqlite", "postgresql"]
-# How columns are called: by the path of the attribute.
-Columns = Mapping[str, str] | Callable[[str], str]
 
 _YEAR: Final = 31_556_952_000
 _PLACEHOLDERS: Final[Mapping[Dialect, Placeholders]] = {"sqlite": "?", "postgresql": "%s"}
@@ -47,11 +45,11 @@ class SqlCondition(NamedTuple):
 
 
 class Filter:
-    """What must still be true for an action to be allowed, as a condition on the rows of a table. Made by `Engine.filter`.
+    """What must still be true for an action to be allowed, as a condition on the rows of a table.
 
-    The condition is true for exactly those rows whose request would be allowed at the instant of the filter, limits
-    aside; for others it is false, or NULL where something unknown is at fault. Ask `WHERE condition`, and for the
-    others `WHERE (condition) IS NOT TRUE`.
+    `Engine.filter` makes them. The condition is true for exactly those rows whose request would be allowed at the
+    instant of the filter, limits aside; for others it is false, or NULL where something unknown is at fault. Ask
+    `WHERE condition`, and for the others `WHERE (condition) IS NOT TRUE`.
 
     Attributes:
         action: the action.
@@ -60,8 +58,15 @@ class Filter:
         columns: for each attribute that the condition asks for, by path, the name of its column.
     """
 
-    def __init__(
-        self, found: Residual, *, action: str, now: int, revision: str, columns: Columns | None, window_years: int
+    def __init__(  # noqa: PLR0913 - `filter_of` makes them all
+        self,
+        found: Residual,
+        *,
+        action: str,
+        now: int,
+        revision: str,
+        columns: Mapping[str, str] | None,
+        window_years: int,
     ) -> None:
         self._residual = found
         self._instants = (now - window_years * _YEAR, now + window_years * _YEAR)
@@ -129,8 +134,8 @@ class Filter:
         )
         if len(parameters) > _MOST_PARAMETERS or translation.steps.count > _MOST_VALUES:
             raise FilterError(
-                f"the condition is too large for a database: {len(parameters)} parameters and {translation.steps.count} "
-                "computed values; make more of the request known"
+                f"the condition is too large for a database: {len(parameters)} parameters and "
+                f"{translation.steps.count} computed values; make more of the request known"
             )
         return SqlCondition(text, parameters)
 
@@ -161,7 +166,7 @@ def filter_of(  # noqa: PLR0913 - what a filter is made of
     now: int,
     keys: KeyLookup = no_keys,
     revision: str = "",
-    columns: Columns | None = None,
+    columns: Mapping[str, str] | None = None,
     including_challenges: bool = False,
     window_years: int = 10,
 ) -> Filter:
@@ -175,11 +180,12 @@ def filter_of(  # noqa: PLR0913 - what a filter is made of
         raise FilterError(_undeclared("action", action, schema.actions))
     contexts = {name: value for name, value in known.items() if "." not in name}
     attributes = {path: value for path, value in known.items() if "." in path}
-    for kind, names, declared in (
+    said: list[tuple[str, Collection[str], Collection[str]]] = [
         ("context", contexts, schema.contexts),
         ("attribute", attributes, schema.attributes.keys()),
-        ("attribute", columns if isinstance(columns, Mapping) else {}, schema.attributes.keys()),
-    ):
+        ("attribute", columns or (), schema.attributes.keys()),
+    ]
+    for kind, names, declared in said:
         for name in names:
             if name not in declared:
                 raise FilterError(_undeclared(kind, name, declared))
@@ -193,15 +199,14 @@ def filter_of(  # noqa: PLR0913 - what a filter is made of
     return Filter(found, action=action, now=now, revision=revision, columns=columns, window_years=window_years)
 
 
-def _undeclared(kind: str, name: str, declared: Any) -> str:
+def _undeclared(kind: str, name: str, declared: Collection[str]) -> str:
     near = get_close_matches(name, declared, n=1)
     return f"no {kind} `{name}` is declared" + (f"; did you mean `{near[0]}`?" if near else "")
 
 
-def _named(found: Residual, columns: Columns | None) -> dict[str, str]:
+def _named(found: Residual, columns: Mapping[str, str] | None) -> dict[str, str]:
     """The names of the columns of the attributes that are asked for."""
-    given = columns.get if isinstance(columns, Mapping) else (columns or (lambda _: None))
-    names = {path: given(path) for path in found.attributes}
+    names = {path: (columns or {}).get(path) for path in found.attributes}
     taken = {name: path for path, name in names.items() if name is not None}
     for path, name in names.items():
         made = name or path.replace(".", "_")
@@ -226,4 +231,4 @@ def _quoted(column: str, table: str | None, dialect: Dialect) -> Fragment:
     return Fragment((".".join('"' + name.replace('"', '""') + '"' for name in names),))
 
 
-__all__ = ["Columns", "Dialect", "Filter", "FilterError", "SqlCondition", "filter_of"]
+__all__ = ["Dialect", "Filter", "FilterError", "SqlCondition", "filter_of"]

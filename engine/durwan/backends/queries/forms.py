@@ -7,7 +7,7 @@
 | `decimal` | TEXT as in a request, or INTEGER | `numeric` | Decimal(38, 18) |
 | `string`, `scope` | TEXT | `text` | String |
 | `ip` | BLOB of 16 bytes, IPv4 in its mapped form | `inet` | Binary, likewise |
-| `network` | TEXT: JSON array of ranges: first and last address in 2 × 32 capital hexadecimal digits | `cidr[]` \
+| `network` | TEXT: JSON array of ranges: first and last address in 32 + 32 capital hexadecimal digits | `cidr[]` \
 | List(Struct(first: Binary, last: Binary)) |
 | `time` | INTEGER, milliseconds since the epoch | `timestamptz` | Datetime in UTC |
 | `duration` | INTEGER, milliseconds | `bigint`, milliseconds | Duration |
@@ -32,7 +32,7 @@ from typing import Any, Final, Literal
 from durwan.backends.queries.address_ranges import in_sixteen, ranges_in_sixteen
 from durwan.backends.queries.filter_error import FilterError
 from durwan.model import types
-from durwan.model.address import NetworkSet, format_address
+from durwan.model.address import format_address
 from durwan.model.types import Type
 from durwan.model.values import Value
 
@@ -72,7 +72,7 @@ def _in_sqlite(value: Any, declared: Type) -> Any:
         case types.Address():
             return in_sixteen(value)
         case types.Network():
-            return json.dumps(hexadecimal(value))
+            return json.dumps([(first + last).hex().upper() for first, last in ranges_in_sixteen(value)])
         case types.SetOf():
             text = json.dumps(sorted(value))
             if JSON_NUL in text:
@@ -80,11 +80,6 @@ def _in_sqlite(value: Any, declared: Type) -> Any:
             return text
         case _:
             return value
-
-
-def hexadecimal(network: NetworkSet) -> list[str]:
-    """The ranges of a network, each as the digits of its first and last address."""
-    return [(first + last).hex().upper() for first, last in ranges_in_sixteen(network)]
 
 
 def _in_postgresql(value: Any, declared: Type) -> Any:
@@ -123,4 +118,4 @@ _STORED: Final[Mapping[Form, Callable[[Any, Type], Any]]] = {
     "polars": _in_polars,
 }
 
-__all__ = ["JSON_NUL", "Form", "hexadecimal", "is_text", "stored"]
+__all__ = ["JSON_NUL", "Form", "is_text", "stored"]

@@ -6,6 +6,7 @@ apart, which are quoted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
@@ -13,6 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 Placeholders = Literal["?", "%s", "$1"]
 # What begins the names that are made up here; columns of the asker do not begin so.
 OWN: Final = "durwan_"
+_PLACE: Final = re.compile(r"\{(\w*)\}")
 # A parser of SQL has a stack of some hundred places. What nests deeper is computed in a step of its own.
 _DEEP: Final = 7
 # So many operands stand in one pair of brackets: the depth of an expression has its limits too.
@@ -39,17 +41,29 @@ class Fragment(NamedTuple):
     depth: int = 0
     level: int = 0
 
+    @property
+    def is_name(self) -> bool:
+        """Whether it is the name of a value that was computed before."""
+        return len(self.parts) == 1 and isinstance(self.parts[0], str) and self.parts[0].startswith(OWN)
 
-def sql(template: str, *operands: Fragment) -> Fragment:
-    """The template with each `{}` in it replaced by an operand."""
-    texts = template.split("{}")
-    if len(texts) != len(operands) + 1:
+    @property
+    def is_parameter(self) -> bool:
+        """Whether it is a parameter and nothing else, a cast of it apart."""
+        return self.depth == 0 and any(isinstance(each, Parameter) for each in self.parts)
+
+
+def sql(template: str, *operands: Fragment, **named: Fragment) -> Fragment:
+    """The template with each `{}` in it replaced by an operand, and each `{name}` by the one of that name."""
+    texts = _PLACE.split(template)
+    waiting = iter(operands)
+    chosen = [named[name] if name else next(waiting) for name in texts[1::2]]
+    if any(True for _ in waiting):
         raise ValueError(f"{template!r} does not take {len(operands)} operands")
     parts: list[str | Parameter] = [texts[0]]
-    for operand, text in zip(operands, texts[1:], strict=True):
+    for operand, text in zip(chosen, texts[2::2], strict=True):
         parts += [*operand.parts, text]
-    depth = 1 + max(operand.depth for operand in operands) if operands else 0
-    return Fragment(tuple(parts), depth, max((operand.level for operand in operands), default=0))
+    depth = 1 + max(operand.depth for operand in chosen) if chosen else 0
+    return Fragment(tuple(parts), depth, max((operand.level for operand in chosen), default=0))
 
 
 def parameter(value: Any) -> Fragment:
@@ -79,15 +93,8 @@ class Steps:
         self.count = 0
 
     def bind(self, fragment: Fragment) -> Fragment:
-        """The name of the fragment's value."""
-        if not fragment.depth and len(fragment.parts) == 1:
-            return fragment
-        return self.bind_always(fragment)
-
-    def bind_always(self, fragment: Fragment) -> Fragment:
-        """The name of the fragment's value, of a column's too: within a subquery its own name may be another's."""
-        only = fragment.parts[0] if len(fragment.parts) == 1 else ""
-        if isinstance(only, Parameter) or only.startswith(OWN):
+        """The name of the fragment's value; where it is to be used in a subquery, a column must not go by its own."""
+        if fragment.is_name or fragment.is_parameter:
             return fragment
         self.count += 1
         name = f"{OWN}{self.count}"
@@ -98,18 +105,20 @@ class Steps:
 
     def shallow(self, fragment: Fragment) -> Fragment:
         """The fragment, computed in a step of its own if it nests deeply."""
-        return self.bind_always(fragment) if fragment.depth > _DEEP else fragment
+        return self.bind(fragment) if fragment.depth > _DEEP else fragment
 
     def finish(self, truth: Fragment) -> Fragment:
         """The truth, with all steps before it."""
         if not self._levels:
             return truth
         steps: list[Fragment] = []
-        for number, level in enumerate(self._levels):
-            values = [sql(f"{{}} AS {name}", fragment) for name, fragment in level]
-            before = f"*, {{}} FROM {OWN}step_{number}" if number else "{}"
-            steps.append(sql(f"{OWN}step_{number + 1} AS MATERIALIZED (SELECT {before})", listed(values)))
-        return sql(f"(WITH {{}} SELECT {{}} FROM {OWN}step_{len(steps)})", listed(steps), truth)
+        last = Fragment(())
+        for number, level in enumerate(self._levels, start=1):
+            values = listed([sql("{} AS {}", fragment, Fragment((name,))) for name, fragment in level])
+            values = sql("*, {} FROM {}", values, last) if last.parts else values
+            last = Fragment((f"{OWN}step_{number}",))
+            steps.append(sql("{} AS MATERIALIZED (SELECT {})", last, values))
+        return sql("(WITH {} SELECT {} FROM {})", listed(steps), truth, last)
 
 
 def rendered(fragment: Fragment, placeholders: Placeholders) -> tuple[str, tuple[Any, ...]]:
@@ -125,4 +134,15 @@ def rendered(fragment: Fragment, placeholders: Placeholders) -> tuple[str, tuple
     return "".join(text), tuple(values)
 
 
-__all__ = ["OWN", "Fragment", "Parameter", "Placeholders", "Steps", "junction", "listed", "parameter", "rendered", "sql"]
+__all__ = [
+    "OWN",
+    "Fragment",
+    "Parameter",
+    "Placeholders",
+    "Steps",
+    "junction",
+    "listed",
+    "parameter",
+    "rendered",
+    "sql",
+]

@@ -12,6 +12,7 @@ from typing import Final
 from durwan.backends.columns.batch import ONE, Batch, data_type, units
 from durwan.backends.columns.expressions import Term, Translation
 from durwan.backends.columns.polars_interface import pl
+from durwan.backends.queries.translation import least_of
 from durwan.backends.queries.turns import turns
 from durwan.model import types
 from durwan.model.types import TIME_MAX, TIME_MIN, Type
@@ -124,7 +125,7 @@ class NaturalTranslation(Translation):
             one = self.term(others[0]).column
             return _where(held.column.is_not_null() & one.is_not_null(), held.column.list.contains(one))
         wanted = list(self._members(others[0]))
-        least = {"has_any": lambda: 1, "has_all": lambda: len(wanted)}.get(name, lambda: self._constant(others[1]))()
+        least = least_of(name, wanted, others[1:])
         among = held.column.list.unique().list.eval(pl.element().is_in(wanted)).list.sum()
         return _where(held.column.is_not_null(), among.fill_null(0) >= least)
 

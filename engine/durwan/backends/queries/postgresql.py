@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from durwan.backends.queries.fragments import Fragment, junction, parameter, sql
-from durwan.backends.queries.translation import Term, Translation, truth
+from durwan.backends.queries.fragments import Fragment, junction, listed, parameter, sql
+from durwan.backends.queries.translation import Term, Translation, if_known, truth
 from durwan.backends.queries.turns import Turns
 from durwan.model import types
 from durwan.model.address import NetworkSet, format_address
@@ -19,9 +19,11 @@ from durwan.model.types import INT64_MAX, INT64_MIN, Type
 
 # So many ranges are compared one by one; more are searched.
 _FEW: Final = 20
+_MEMBER: Final = Fragment(("durwan_one",))
 _MAPPED: Final = "inet '::ffff:0.0.0.0/96'"
 # The first and the last instants, as `timestamptz` has them.
 _FIRST: Final = "timestamptz '0001-01-01 00:00:00+00'"
+_IS_INT: Final = f"{{}} BETWEEN {INT64_MIN} AND {INT64_MAX}"
 _BEYOND: Final = "timestamptz '10000-01-01 00:00:00+00'"
 
 
@@ -38,77 +40,52 @@ class PostgresqlTranslation(Translation):
             case types.Bool():
                 return column
             case types.Time():
-                test = sql(f"{{}} >= {_FIRST} AND {{}} < {_BEYOND}", column, column)
-                return sql("CASE WHEN {} THEN floor(extract(epoch FROM {}) * 1000) END", test, column)
-            case types.Number():
-                test = sql("abs({}) < 1000000000000000000 AND {} = trunc({}, 18)", column, column, column)
-                return self._within(sql("CASE WHEN {} THEN {} END", test, column), declared)
+                test = f"{{c}} >= {_FIRST} AND {{c}} < {_BEYOND}"
+                return sql(f"CASE WHEN {test} THEN floor(extract(epoch FROM {{c}}) * 1000) END", c=column)
             case types.Address():
                 return self._read_address(column)
             case types.Network():
                 return self._read_network(column)
             case types.SetOf(element):
                 return self._read_set(column, element)
-            case types.Int() | types.Duration():
-                return self._within(sql("CAST({} AS numeric)", column), declared)
+            case types.Int() | types.Duration() | types.Number():
+                return _valid(sql("CAST({} AS numeric)", column), declared)
             case types.String() | types.Scope():
-                return self._within(sql('(CAST({} AS text) COLLATE "C")', column), declared)
-
-    def _within(self, value: Fragment, declared: Type) -> Fragment:
-        """The value, where it is within the range or the closed set of its type."""
-        match declared:
-            case types.Int(int() as low, int() as high) | types.Number(Decimal() as low, Decimal() as high):
-                test = sql("{} BETWEEN {} AND {}", value, _cast(low, "numeric"), _cast(high, "numeric"))
-            case types.String(tuple() as choices):
-                test = sql("{} = ANY({})", value, _cast(list(choices), "text[]"))
-            case _:
-                return value
-        return sql("CASE WHEN {} THEN {} END", test, value)
+                return _valid(sql('(CAST({} AS text) COLLATE "C")', column), declared)
 
     def _read_address(self, column: Fragment) -> Fragment:
         """One address; an IPv4-mapped one as the IPv4 address that it is."""
-        return self.steps.bind(
-            sql(
-                "CASE WHEN masklen({}) <> CASE family({}) WHEN 4 THEN 32 ELSE 128 END THEN NULL ELSE {} END",
-                column, column, _unmapped(column),
-            )  # fmt: skip
-        )
+        is_one = sql("masklen({c}) = CASE family({c}) WHEN 4 THEN 32 ELSE 128 END", c=column)
+        return self.steps.bind(sql("CASE WHEN {} THEN {} END", is_one, _unmapped(column)))
 
     def _read_network(self, column: Fragment) -> Fragment:
-        array = self.steps.bind_always(sql("CAST({} AS cidr[])", column))
-        return self.steps.bind(
-            sql(
-                "CASE WHEN NOT EXISTS (SELECT 1 FROM unnest({}) AS durwan_list(durwan_one) "
-                f"WHERE durwan_one IS NULL OR (durwan_one <<= {_MAPPED} AND masklen(durwan_one) < 128)) THEN {{}} END",
-                array, array,
-            )  # fmt: skip
-        )
+        is_odd = f"durwan_one IS NULL OR (durwan_one <<= {_MAPPED} AND masklen(durwan_one) < 128)"
+        return self._read_array(sql("CAST({} AS cidr[])", column), sql(is_odd))
 
     def _read_set(self, column: Fragment, element: types.String | types.Scope | types.Int) -> Fragment:
-        array = self.steps.bind_always(sql(f"CAST({{}} AS {_ARRAYS[type(element)]})", column))
-        one = Fragment(("durwan_one",))
-        valid = self.steps.bind(
-            sql(
-                "CASE WHEN NOT EXISTS (SELECT 1 FROM unnest({}) AS durwan_list(durwan_one) WHERE {} IS NULL) THEN {} END",
-                array, self._within(one, element), array,
-            )  # fmt: skip
-        )
-        return self._with_included(valid) if isinstance(element, types.Scope) else valid
+        is_odd = sql("{} IS NULL", _valid(_MEMBER, element))
+        array = self._read_array(sql(f"CAST({{}} AS {_ARRAYS[type(element)]})", column), is_odd)
+        return self._with_included(array) if isinstance(element, types.Scope) else array
+
+    def _read_array(self, column: Fragment, is_odd: Fragment) -> Fragment:
+        """An array of which no member is odd."""
+        array = self.steps.bind(column)
+        none = sql("NOT EXISTS (SELECT 1 FROM {} WHERE {})", _members(array), is_odd)
+        return self.steps.bind(sql("CASE WHEN {} THEN {} END", none, array))
 
     def _with_included(self, array: Fragment) -> Fragment:
         """Scopes with all that they include."""
-        held = self.program.schema.scopes
-        pairs = sorted((one, each) for one, includes in held.items() for each in includes if each != one)
+        pairs = self.inclusions()
         if not pairs:
             return array
-        holders, included = ([pair[place] for pair in pairs] for place in (0, 1))
-        return self.steps.bind(
-            sql(
-                "CASE WHEN {} IS NOT NULL THEN {} || ARRAY(SELECT durwan_included FROM "
-                "unnest({}, {}) AS durwan_list(durwan_holder, durwan_included) WHERE durwan_holder = ANY({})) END",
-                array, array, _cast(holders, "text[]"), _cast(included, "text[]"), array,
-            )  # fmt: skip
+        found = sql(
+            "({array} || ARRAY(SELECT durwan_included FROM unnest({holders}, {included}) "
+            "AS durwan_list(durwan_holder, durwan_included) WHERE durwan_holder = ANY({array})))",
+            array=array,
+            holders=_cast([holder for holder, _ in pairs], "text[]"),
+            included=_cast([included for _, included in pairs], "text[]"),
         )
+        return self.steps.bind(if_known([array], found))
 
     def unknown(self, declared: Type) -> Term:  # noqa: D102 - as in the base
         return Term(declared, (sql(f"CAST(NULL AS {_type_of(declared)})"),))
@@ -142,10 +119,7 @@ class PostgresqlTranslation(Translation):
     def _fitting(self, number: Fragment, result: Type) -> Term:
         """The number, if its type holds it."""
         bound = self.steps.bind(number)
-        if isinstance(result, types.Number):
-            test = sql("abs({}) < 1000000000000000000 AND {} = trunc({}, 18)", bound, bound, bound)
-        else:
-            test = sql(f"{{}} BETWEEN {INT64_MIN} AND {INT64_MAX}", bound)
+        test = _is_decimal(bound) if isinstance(result, types.Number) else sql(_IS_INT, bound)
         return Term(result, (sql("CASE WHEN {} THEN {} END", test, bound),))
 
     def is_member(self, term: Term, members: Sequence[Any]) -> Fragment:  # noqa: D102 - as in the base
@@ -166,12 +140,10 @@ class PostgresqlTranslation(Translation):
         return sql("(mod(width_bucket({}, {}), 2) = 1)", place, _cast(_breaks(network), "inet[]"))
 
     def in_network_of(self, address: Term, network: Term) -> Fragment:  # noqa: D102 - as in the base
-        place = self.steps.bind_always(address.value)
-        return sql(
-            "CASE WHEN {} IS NOT NULL AND {} IS NOT NULL THEN EXISTS (SELECT 1 FROM unnest({}) AS "
-            "durwan_list(durwan_one) WHERE {} <<= {}) END",
-            place, network.value, network.value, place, _unmapped(Fragment(("durwan_one",))),
-        )  # fmt: skip
+        place = self.steps.bind(address.value)
+        members, one = _members(network.value), _unmapped(_MEMBER)
+        found = sql("EXISTS (SELECT 1 FROM {} WHERE {} <<= {})", members, place, one)
+        return if_known([place, network.value], found)
 
     def in_window(self, instant: Term, found: Turns) -> Fragment:  # noqa: D102 - as in the base
         starts, answers = _cast(found.starts, "bigint[]"), _cast(found.answers, "boolean[]")
@@ -183,20 +155,42 @@ class PostgresqlTranslation(Translation):
 
     def has(self, held: Term, one: Term) -> Fragment:  # noqa: D102 - as in the base
         wanted = self.steps.bind(one.value)
-        return sql("CASE WHEN {} IS NOT NULL THEN {} = ANY({}) END", wanted, wanted, held.value)
+        return if_known([wanted], sql("({} = ANY({}))", wanted, held.value))
 
     def has_at_least(self, held: Term, wanted: Sequence[Any], least: int) -> Fragment:  # noqa: D102 - as in the base
-        return sql(
-            "CASE WHEN {} IS NOT NULL THEN (SELECT count(DISTINCT durwan_one) FROM unnest({}) AS "
-            "durwan_list(durwan_one) WHERE durwan_one = ANY({})) >= {} END",
-            held.value, held.value, _cast(list(wanted), _type_of(held.type)), _cast(least, "bigint"),
-        )  # fmt: skip
+        found = sql(
+            "((SELECT count(DISTINCT durwan_one) FROM {} WHERE durwan_one = ANY({})) >= {})",
+            _members(held.value),
+            _cast(list(wanted), _type_of(held.type)),
+            _cast(least, "bigint"),
+        )
+        return if_known([held.value], found)
 
 
 _ARRAYS: Final[dict[type[Type], str]] = {types.String: "text[]", types.Scope: "text[]", types.Int: "numeric[]"}
 _TYPES: Final[dict[type[Type], str]] = {
     types.Bool: "boolean", types.String: "text", types.Scope: "text", types.Address: "inet", types.Network: "cidr[]"
 }  # fmt: skip
+
+
+def _valid(value: Fragment, declared: Type) -> Fragment:
+    """The value, where it is one of its type, within its range or closed set."""
+    tests: list[Fragment] = []
+    if isinstance(declared, types.Number):
+        tests.append(_is_decimal(value))
+    match declared:
+        case types.Int(int() as low, int() as high) | types.Number(Decimal() as low, Decimal() as high):
+            tests.append(sql("{} BETWEEN {} AND {}", value, _cast(low, "numeric"), _cast(high, "numeric")))
+        case types.String(tuple() as choices):
+            tests.append(sql("{} = ANY({})", value, _cast(list(choices), "text[]")))
+        case _:
+            pass
+    return sql("CASE WHEN {} THEN {} END", listed(tests, " AND "), value) if tests else value
+
+
+def _is_decimal(number: Fragment) -> Fragment:
+    """Whether 18 digits before the point and 18 after it hold a number."""
+    return sql("abs({n}) < 1000000000000000000 AND {n} = trunc({n}, 18)", n=number)
 
 
 def _type_of(declared: Type) -> str:
@@ -210,13 +204,15 @@ def _cast(value: Any, name: str) -> Fragment:
     return sql(f"CAST({{}} AS {name})", parameter(value))._replace(depth=0)
 
 
+def _members(array: Fragment) -> Fragment:
+    """The members of an array, as rows."""
+    return sql("unnest({}) AS durwan_list(durwan_one)", array)
+
+
 def _unmapped(address: Fragment) -> Fragment:
     """An address or a network of one address, an IPv4-mapped one as the IPv4 address that it is."""
-    return sql(
-        f"CASE WHEN {{}} <<= {_MAPPED} THEN inet '0.0.0.0' + (CAST({{}} AS inet) - inet '::ffff:0.0.0.0') "
-        "ELSE CAST({} AS inet) END",
-        address, address, address,
-    )  # fmt: skip
+    ipv4 = "inet '0.0.0.0' + (CAST({a} AS inet) - inet '::ffff:0.0.0.0')"
+    return sql(f"CASE WHEN {{a}} <<= {_MAPPED} THEN {ipv4} ELSE CAST({{a}} AS inet) END", a=address)
 
 
 def _breaks(network: NetworkSet) -> list[str]:

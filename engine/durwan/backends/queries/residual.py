@@ -38,7 +38,7 @@ class Residual:
     @property
     def attributes(self) -> dict[str, nodes.Attribute]:
         """The attributes that are still asked for, by path, sorted."""
-        found = {each.path: each for each in _attributes_in(self.condition) if each.path not in self.fixed}
+        found = {each.path: each for each in attributes_in(self.condition) if each.path not in self.fixed}
         return dict(sorted(found.items()))
 
 
@@ -93,9 +93,7 @@ def _want(special: Specialization, rule: Rule) -> Expression:
     return for_truth(special.certain(nodes.Not(operand=rule.body.when)))
 
 
-def _joined(
-    kind: type[nodes.And] | type[nodes.Or], operands: list[Expression], *, neutral: nodes.BoolLiteral
-) -> Expression:
+def _joined(kind: type[nodes.And | nodes.Or], operands: list[Expression], *, neutral: nodes.BoolLiteral) -> Expression:
     """`and` or `or` of any number of operands. There may be thousands, so that they are not compared pairwise."""
     decisive = FALSE if neutral == TRUE else TRUE
     kept = [each for each in dict.fromkeys(operands) if each != neutral]
@@ -134,17 +132,18 @@ class _AtInstant:
                 return expression
 
 
-def _attributes_in(expression: Expression) -> Iterator[nodes.Attribute]:
+def attributes_in(expression: Expression) -> Iterator[nodes.Attribute]:
+    """The attributes that an expression names, as often as it does."""
     match expression:
         case nodes.Attribute():
             yield expression
         case nodes.And(operands=operands) | nodes.Or(operands=operands) | nodes.Operation(operands=operands):
             for operand in operands:
-                yield from _attributes_in(operand)
+                yield from attributes_in(operand)
         case nodes.Not(operand=operand) | nodes.Default(operand=operand) | nodes.IsKnown(operand=operand):
-            yield from _attributes_in(operand)
+            yield from attributes_in(operand)
         case _:
             return
 
 
-__all__ = ["Residual", "residual"]
+__all__ = ["Residual", "attributes_in", "residual"]

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from durwan.backends.queries.address_ranges import breaks, in_sixteen, ranges_in_sixteen
 from durwan.backends.queries.filter_error import FilterError
-from durwan.backends.queries.forms import JSON_NUL, hexadecimal
+from durwan.backends.queries.forms import JSON_NUL
 from durwan.backends.queries.fragments import Fragment, junction, listed, parameter, sql
 from durwan.backends.queries.sqlite_decimals import DecimalPairs, pair_of
-from durwan.backends.queries.translation import Term, Translation, truth
+from durwan.backends.queries.translation import Term, Translation, if_known, truth
 from durwan.backends.queries.turns import Turns
 from durwan.model import types
 from durwan.model.address import NetworkSet
@@ -28,11 +28,13 @@ _FEW: Final = 20
 _LONGEST_PATTERN: Final = 50_000
 # Digits of an instant, counted from the first one that there is.
 _INSTANT_DIGITS: Final = 15
-# The names in a search, which no column of the asker has.
-_SEARCH: Final = """(WITH RECURSIVE durwan_search(durwan_low, durwan_high) AS (SELECT 0, {} UNION ALL SELECT \
-CASE WHEN substr({}, 1 + {} * ((durwan_low + durwan_high) / 2), {}) <= {} \
+_MEMBER: Final = Fragment(("durwan_one.value",))
+# How many entries of a packed table are not above what is wanted, by halving.
+_SEARCH: Final = """\
+(WITH RECURSIVE durwan_search(durwan_low, durwan_high) AS (SELECT 0, {count} UNION ALL \
+SELECT CASE WHEN substr({table}, 1 + {width} * ((durwan_low + durwan_high) / 2), {width}) <= {wanted} \
 THEN (durwan_low + durwan_high) / 2 + 1 ELSE durwan_low END, \
-CASE WHEN substr({}, 1 + {} * ((durwan_low + durwan_high) / 2), {}) <= {} \
+CASE WHEN substr({table}, 1 + {width} * ((durwan_low + durwan_high) / 2), {width}) <= {wanted} \
 THEN durwan_high ELSE (durwan_low + durwan_high) / 2 END \
 FROM durwan_search WHERE durwan_low < durwan_high) \
 SELECT durwan_low FROM durwan_search WHERE durwan_low = durwan_high)"""
@@ -99,21 +101,15 @@ class SqliteTranslation(Translation):
 
     def _whole(self, number: Fragment) -> Fragment:
         """The number, if 64 bits held it."""
-        bound = self.steps.bind(number)
-        return sql("CASE WHEN typeof({}) = 'integer' THEN {} END", bound, bound)
+        return sql("CASE WHEN typeof({n}) = 'integer' THEN {n} END", n=self.steps.bind(number))
 
     def is_member(self, term: Term, members: Sequence[Any]) -> Fragment:  # noqa: D102 - as in the base
         if isinstance(term.type, types.Number):
             rows = [sql("({}, {})", *self.literal(each, term.type).values) for each in members]
             return sql("(({}, {}) IN (VALUES {}))", *term.values, listed(rows))
         if isinstance(term.type, types.Bool | types.Address):
-            return sql("({} IN ({}))", term.value, listed(self.literal_list(members, term.type)))
-        return sql("({} IN {})", term.value, self._several(members))
-
-    def _several(self, values: Sequence[str] | Sequence[int]) -> Fragment:
-        if len(values) <= _FEW:
-            return sql("({})", listed([parameter(each) for each in values]))
-        return sql("(SELECT durwan_one.value FROM json_each({}) AS durwan_one)", parameter(json.dumps(values)))
+            return sql("({} IN ({}))", term.value, listed([self.literal(each, term.type).value for each in members]))
+        return sql("({} IN {})", term.value, _one_of(members))
 
     def in_network(self, address: Term, network: NetworkSet) -> Fragment:  # noqa: D102 - as in the base
         found = ranges_in_sixteen(network)
@@ -121,125 +117,125 @@ class SqliteTranslation(Translation):
         if len(found) <= _FEW:
             tests = [sql("({} BETWEEN {} AND {})", place, parameter(first), parameter(last)) for first, last in found]
             return junction("OR", tests)
-        passed = self._places(breaks(found), 16, place)
-        return sql("CASE WHEN {} IS NOT NULL THEN ({} % 2 = 1) END", place, passed)
+        return if_known([place], sql("({} % 2 = 1)", self._places(breaks(found), 16, place)))
 
     def in_network_of(self, address: Term, network: Term) -> Fragment:  # noqa: D102 - as in the base
-        place = self.steps.bind_always(sql("hex({})", address.value))
-        return sql(
-            "CASE WHEN {} IS NOT NULL AND {} IS NOT NULL THEN EXISTS (SELECT 1 FROM json_each({}) AS durwan_one "
-            "WHERE {} BETWEEN substr(durwan_one.value, 1, 32) AND substr(durwan_one.value, 33)) END",
-            address.value, network.value, network.value, place,
-        )  # fmt: skip
+        place = self.steps.bind(address.value)
+        found = sql(
+            "EXISTS (SELECT 1 FROM json_each({}) AS durwan_one "
+            "WHERE hex({}) BETWEEN substr(durwan_one.value, 1, 32) AND substr(durwan_one.value, 33))",
+            network.value,
+            place,
+        )
+        return if_known([place, network.value], found)
 
     def in_window(self, instant: Term, found: Turns) -> Fragment:  # noqa: D102 - as in the base
-        when = self.steps.bind(instant.value)
         digits = sql(
-            f"CASE WHEN {{}} BETWEEN {TIME_MIN} AND {TIME_MAX} "
-            f"THEN CAST(printf('%0{_INSTANT_DIGITS}d', {{}} + {-TIME_MIN}) AS BLOB) END",
-            when, when,
-        )  # fmt: skip
+            f"CASE WHEN {{t}} BETWEEN {TIME_MIN} AND {TIME_MAX} "
+            f"THEN CAST(printf('%0{_INSTANT_DIGITS}d', {{t}} + {-TIME_MIN}) AS BLOB) END",
+            t=self.steps.bind(instant.value),
+        )
         starts = [f"{start - TIME_MIN:0{_INSTANT_DIGITS}d}".encode() for start in found.starts]
         answers = "".join({True: "t", False: "f", None: "u"}[answer] for answer in found.answers)
-        place = self._places(starts, _INSTANT_DIGITS, self.steps.bind_always(digits))
+        place = self._places(starts, _INSTANT_DIGITS, self.steps.bind(digits))
         return sql("CASE substr({}, {}, 1) WHEN 't' THEN TRUE WHEN 'f' THEN FALSE END", parameter(answers), place)
 
     def _places(self, table: Sequence[bytes], width: int, wanted: Fragment) -> Fragment:
         """How many entries of a sorted table are not above what is wanted; none for NULL."""
-        packed, wide = parameter(b"".join(table)), parameter(width)
-        probe = (packed, wide, wide, wanted)
-        return self.steps.bind(sql(_SEARCH, parameter(len(table)), *probe, *probe))
+        packed, count = parameter(b"".join(table)), parameter(len(table))
+        return self.steps.bind(sql(_SEARCH, table=packed, count=count, width=parameter(width), wanted=wanted))
 
     def like(self, text: Term, parts: Sequence[str]) -> Fragment:  # noqa: D102 - as in the base
         pattern = "*".join("".join(f"[{each}]" if each in "*?[" else each for each in part) for part in parts)
         if len(pattern.encode()) > _LONGEST_PATTERN:
-            raise FilterError("a `like` pattern is too long for SQLite, which takes 50,000 bytes")
+            raise FilterError("a pattern of `like` is too long for SQLite, which takes 50,000 bytes")
         return sql("({} GLOB {})", text.value, parameter(pattern))
 
     # ---------------------------------------------------------------------------------------------- sets and networks
 
     def has(self, held: Term, one: Term) -> Fragment:  # noqa: D102 - as in the base
-        wanted = self.steps.bind_always(one.value)
-        return sql(
-            "CASE WHEN {} IS NOT NULL AND {} IS NOT NULL "
-            "THEN {} IN (SELECT durwan_one.value FROM json_each({}) AS durwan_one) END",
-            held.value, wanted, wanted, held.value,
-        )  # fmt: skip
+        wanted = self.steps.bind(one.value)
+        return if_known([held.value, wanted], sql("({} IN ({}))", wanted, _members(held.value)))
 
     def has_at_least(self, held: Term, wanted: Sequence[Any], least: int) -> Fragment:  # noqa: D102 - as in the base
-        return sql(
-            "CASE WHEN {} IS NOT NULL THEN (SELECT count(DISTINCT durwan_one.value) FROM json_each({}) AS durwan_one "
-            "WHERE durwan_one.value IN {}) >= {} END",
-            held.value, held.value, self._several(wanted), parameter(least),
-        )  # fmt: skip
+        found = sql(
+            "((SELECT count(DISTINCT durwan_one.value) FROM json_each({}) AS durwan_one "
+            "WHERE durwan_one.value IN {}) >= {})",
+            held.value,
+            _one_of(wanted),
+            parameter(least),
+        )
+        return if_known([held.value], found)
 
     def _read_set(self, column: Fragment, element: types.String | types.Scope | types.Int) -> Fragment:
-        array = self._read_array(column)
         kind = "integer" if isinstance(element, types.Int) else "text"
-        one = _read_one(Fragment(("durwan_one.value",)), element)
-        is_odd = sql(f"durwan_one.type <> '{kind}' OR {{}} IS NULL", one)
-        valid = self.steps.bind(_where_none(array, is_odd))
-        return self._with_included(valid) if isinstance(element, types.Scope) else valid
+        one = _read_one(_MEMBER, element)
+        array = self._read_array(column, sql(f"durwan_one.type <> '{kind}' OR {{}} IS NULL", one))
+        return self._with_included(array) if isinstance(element, types.Scope) else array
 
     def _read_network(self, column: Fragment) -> Fragment:
-        array = self._read_array(column)
-        is_odd = sql(
-            "durwan_one.type <> 'text' OR length(durwan_one.value) <> 64 OR durwan_one.value GLOB '*[^0-9A-F]*'"
-        )
-        return self.steps.bind(_where_none(array, is_odd))
+        is_odd = "durwan_one.type <> 'text' OR length({one}) <> 64 OR {one} GLOB '*[^0-9A-F]*'"
+        return self._read_array(column, sql(is_odd, one=_MEMBER))
 
-    def _read_array(self, column: Fragment) -> Fragment:
-        """The text of a JSON array. Each question is asked only after the one before it, or it would raise."""
-        return self.steps.bind(
+    def _read_array(self, column: Fragment, is_odd: Fragment) -> Fragment:
+        """The text of a JSON array of which no member is odd."""
+        # Each of these is asked only after the one before it, or it would raise.
+        array = self.steps.bind(
             sql(
-                "CASE WHEN typeof({}) = 'text' THEN CASE WHEN json_valid({}) AND instr({}, {}) = 0 "
-                "THEN CASE WHEN json_type({}) = 'array' THEN {} END END END",
-                column, column, column, parameter(JSON_NUL), column, column,
-            )  # fmt: skip
+                "CASE WHEN typeof({c}) = 'text' THEN CASE WHEN json_valid({c}) AND instr({c}, {nul}) = 0 "
+                "THEN CASE WHEN json_type({c}) = 'array' THEN {c} END END END",
+                c=column,
+                nul=parameter(JSON_NUL),
+            )
         )
+        whole = "CASE WHEN NOT EXISTS (SELECT 1 FROM json_each({array}) AS durwan_one WHERE {odd}) THEN {array} END"
+        return self.steps.bind(sql(whole, array=array, odd=is_odd))
 
     def _with_included(self, array: Fragment) -> Fragment:
         """Scopes with all that they include."""
-        held = self.program.schema.scopes
-        pairs = sorted((one, each) for one, includes in held.items() for each in includes if each != one)
+        pairs = self.inclusions()
         if not pairs:
             return array
-        return self.steps.bind(
-            sql(
-                "CASE WHEN {} IS NOT NULL THEN (SELECT json_group_array(durwan_scope) FROM ("
-                "SELECT durwan_one.value AS durwan_scope FROM json_each({}) AS durwan_one UNION "
-                "SELECT json_extract(durwan_pair.value, '$[1]') FROM json_each({}) AS durwan_pair "
-                "WHERE json_extract(durwan_pair.value, '$[0]') IN "
-                "(SELECT durwan_one.value FROM json_each({}) AS durwan_one))) END",
-                array, array, parameter(json.dumps(pairs)), array,
-            )  # fmt: skip
+        included = sql(
+            "(SELECT json_group_array(durwan_scope) FROM (SELECT value AS durwan_scope FROM json_each({array}) UNION "
+            "SELECT json_extract(durwan_pair.value, '$[1]') FROM json_each({pairs}) AS durwan_pair "
+            "WHERE json_extract(durwan_pair.value, '$[0]') IN ({members})))",
+            array=array,
+            pairs=parameter(json.dumps(pairs)),
+            members=_members(array),
         )
+        return self.steps.bind(if_known([array], included))
 
 
-def _where_none(array: Fragment, is_odd: Fragment) -> Fragment:
-    """The array, if no member is odd."""
-    return sql(
-        "CASE WHEN NOT EXISTS (SELECT 1 FROM json_each({}) AS durwan_one WHERE {}) THEN {} END", array, is_odd, array
-    )
+def _one_of(values: Sequence[str] | Sequence[int]) -> Fragment:
+    if len(values) <= _FEW:
+        return sql("({})", listed([parameter(each) for each in values]))
+    return sql("({})", _members(parameter(json.dumps(values))))
+
+
+def _members(array: Fragment) -> Fragment:
+    """The members of a JSON array."""
+    return sql("SELECT durwan_one.value FROM json_each({}) AS durwan_one", array)
 
 
 def _read_one(column: Fragment, declared: Type) -> Fragment:
     """A value of a type that one column of SQLite has; NULL where it is not of the type."""
     match declared:
         case types.Bool():
-            test = sql("typeof({}) = 'integer' AND {} IN (0, 1)", column, column)
+            test = sql("typeof({c}) = 'integer' AND {c} IN (0, 1)", c=column)
         case types.Int(int() as low, int() as high):
-            test = sql("typeof({}) = 'integer' AND {} BETWEEN {} AND {}", column, column, parameter(low), parameter(high))
+            bounds = sql("{} AND {}", parameter(low), parameter(high))
+            test = sql("typeof({c}) = 'integer' AND {c} BETWEEN {bounds}", c=column, bounds=bounds)
         case types.Time():
-            test = sql(f"typeof({{}}) = 'integer' AND {{}} BETWEEN {TIME_MIN} AND {TIME_MAX}", column, column)
+            test = sql(f"typeof({{c}}) = 'integer' AND {{c}} BETWEEN {TIME_MIN} AND {TIME_MAX}", c=column)
         case types.Int() | types.Duration():
-            test = sql("typeof({}) = 'integer'", column)
+            test = sql("typeof({c}) = 'integer'", c=column)
         case types.String(tuple() as choices):
-            test = sql("typeof({}) = 'text' AND {} IN ({})", column, column, listed([*map(parameter, choices)]))
+            test = sql("typeof({c}) = 'text' AND {c} IN ({all})", c=column, all=listed([*map(parameter, choices)]))
         case types.Address():
-            test = sql("typeof({}) = 'blob' AND length({}) = 16", column, column)
+            test = sql("typeof({c}) = 'blob' AND length({c}) = 16", c=column)
         case _:  # a string or a scope; what has a NUL in it is another text to some functions than to others
-            test = sql("typeof({}) = 'text' AND instr({}, char(0)) = 0", column, column)
+            test = sql("typeof({c}) = 'text' AND instr({c}, char(0)) = 0", c=column)
     return sql("CASE WHEN {} THEN {} END", test, column)
 
 

@@ -1,8 +1,8 @@
 """Exact decimals of 18+18 digits in a database whose integers have 64 bits: a pair of them.
 
-The first is the whole part, rounded down; the second is the rest, in units of 1e-18, from 0 to below 1e18. Both are NULL
-where the decimal is unknown. So pairs compare as rows do, part by part. An int is a pair too, whose first part may have
-19 digits.
+The first is the whole part, rounded down; the second is the rest, in units of 1e-18, from 0 to below 1e18. Both are
+NULL where the decimal is unknown. So pairs compare as rows do, part by part. An int is a pair too, whose first part may
+have 19 digits.
 """
 
 from __future__ import annotations
@@ -36,15 +36,10 @@ class DecimalPairs:
     def read(self, column: Fragment, low: Decimal | None, high: Decimal | None) -> Term:
         """The decimal that a column has as text, in the form of a request, or as an integer; within a range, if any."""
         bind = self._steps.bind
-        text = bind(
-            sql(
-                "CASE WHEN typeof({}) = 'integer' OR (typeof({}) = 'text' AND instr({}, char(0)) = 0) "
-                "THEN CAST({} AS TEXT) END",
-                column, column, column, column,
-            )  # fmt: skip
-        )
-        digits = bind(sql("CASE WHEN substr({}, 1, 1) = '-' THEN substr({}, 2) ELSE {} END", text, text, text))
-        after = bind(sql("rtrim(substr({}, instr({} || '.', '.') + 1), '0')", digits, digits))
+        is_read = sql("typeof({c}) = 'integer' OR (typeof({c}) = 'text' AND instr({c}, char(0)) = 0)", c=column)
+        text = bind(sql("CASE WHEN {} THEN CAST({} AS TEXT) END", is_read, column))
+        digits = bind(sql("CASE WHEN substr({t}, 1, 1) = '-' THEN substr({t}, 2) ELSE {t} END", t=text))
+        after = bind(sql("rtrim(substr({d}, instr({d} || '.', '.') + 1), '0')", d=digits))
         sign = sql("CASE WHEN substr({}, 1, 1) = '-' THEN -1 ELSE 1 END", text)
         whole = sql("{} * CASE WHEN {} THEN CAST({} AS INTEGER) END", sign, _is_decimal(digits, after), digits)
         rest = sql("{} * CAST(substr({} || '000000000000000000', 1, 18) AS INTEGER)", sign, after)
@@ -108,8 +103,7 @@ class DecimalPairs:
         """The pair of a whole part and a rest that may be below 0, or 1 and more; NULL if it has too many digits."""
         bind = self._steps.bind
         whole, rest = bind(whole), bind(rest)
-        carry = sql(f"CASE WHEN {{}} >= {ONE} THEN 1 WHEN {{}} < 0 THEN -1 ELSE 0 END", rest, rest)
-        carry = bind(carry)
+        carry = bind(sql(f"CASE WHEN {{r}} >= {ONE} THEN 1 WHEN {{r}} < 0 THEN -1 ELSE 0 END", r=rest))
         high, low = bind(sql("({} + {})", whole, carry)), bind(sql(f"({{}} - {{}} * {ONE})", rest, carry))
         # An int that overflowed is a floating-point number by now, and beyond these bounds.
         fits = sql(f"({{}}, {{}}) BETWEEN (-{ONE}, 1) AND ({ONE - 1}, {ONE - 1})", high, low)
@@ -118,17 +112,20 @@ class DecimalPairs:
     def _within(self, term: Term, low: Decimal, high: Decimal) -> Term:
         bounds = [parameter(each) for bound in (low, high) for each in pair_of(bound)]
         fits = sql("({}, {}) BETWEEN ({}, {}) AND ({}, {})", *term.values, *bounds)
-        return Term(NUMBER, tuple(self._steps.bind(sql("CASE WHEN {} THEN {} END", fits, each)) for each in term.values))
+        return Term(
+            NUMBER, tuple(self._steps.bind(sql("CASE WHEN {} THEN {} END", fits, each)) for each in term.values)
+        )
 
 
 def _is_decimal(digits: Fragment, after: Fragment) -> Fragment:
     """Whether a text, its sign apart, is a decimal as a request writes it, with at most 18+18 digits."""
     return sql(
-        "({} NOT GLOB '*[^0-9.]*' AND {} GLOB '[0-9]*' AND {} GLOB '*[0-9]' AND {} NOT GLOB '*.*.*' "
-        "AND {} NOT GLOB '0[0-9]*' AND instr({} || '.', '.') <= 19 "
-        "AND length({}) - instr({} || '.', '.') <= 64 AND length({}) <= 18)",
-        digits, digits, digits, digits, digits, digits, digits, digits, after,
-    )  # fmt: skip
+        "({d} NOT GLOB '*[^0-9.]*' AND {d} GLOB '[0-9]*' AND {d} GLOB '*[0-9]' AND {d} NOT GLOB '*.*.*' "
+        "AND {d} NOT GLOB '0[0-9]*' AND instr({d} || '.', '.') <= 19 "
+        "AND length({d}) - instr({d} || '.', '.') <= 64 AND length({after}) <= 18)",
+        d=digits,
+        after=after,
+    )
 
 
 def _limbs_of(units: int) -> list[int]:

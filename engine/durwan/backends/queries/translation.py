@@ -7,13 +7,15 @@ would say false of an unknown, or raise, the dialects say otherwise.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from durwan.backends.queries.filter_error import FilterError
 from durwan.backends.queries.forms import is_text
-from durwan.backends.queries.fragments import Fragment, Steps, junction, sql
+from durwan.backends.queries.fragments import Fragment, Steps, junction, listed, sql
+from durwan.backends.queries.residual import attributes_in
 from durwan.backends.queries.turns import Turns, turns
 from durwan.model import types
 from durwan.model.address import NetworkSet
@@ -54,18 +56,18 @@ class Translation(ABC):
         instants: outside these, whether an attribute lies in a window is unknown.
     """
 
-    def __init__(
-        self, program: Program, column: Callable[[str], Fragment | None], instants: tuple[int, int]
-    ) -> None:
+    def __init__(self, program: Program, column: Callable[[str], Fragment | None], instants: tuple[int, int]) -> None:
         self.program = program
         self.steps = Steps()
         self._column = column
         self._instants = instants
         self._read: dict[str, Term] = {}
+        self._uses: Counter[str] = Counter()
         self._turns: dict[str, Turns] = {}
 
     def condition(self, expression: Expression) -> Fragment:
         """The whole condition."""
+        self._uses = Counter(each.path for each in attributes_in(expression))
         return self.steps.finish(self.term(expression).value)
 
     def term(self, expression: Expression) -> Term:
@@ -99,7 +101,11 @@ class Translation(ABC):
     def _attribute(self, path: str, declared: Type) -> Term:
         if path not in self._read:
             column = self._column(path)
-            self._read[path] = self.unknown(declared) if column is None else self.read(column, declared)
+            found = self.unknown(declared) if column is None else self.read(column, declared)
+            if self._uses[path] > 1:
+                # Nobody wants to read the same test of a column several times.
+                found = Term(declared, tuple(map(self.steps.bind, found.values)))
+            self._read[path] = found
         return self._read[path]
 
     def _fallback(self, fallback: nodes.Literal, declared: Type) -> Term:
@@ -114,7 +120,7 @@ class Translation(ABC):
         if name == "*":
             return self._product(left, others[0], operation.type)
         if name in {"+", "-"}:
-            return self.sum(name, *self._alike(self.term(left), self.term(others[0]), operation.type), operation.type)
+            return self.sum(name, *self._alike(left, others[0], operation.type), operation.type)
         return truth(self._test(name, left, others))
 
     def _test(self, name: str, left: Expression, others: Sequence[Expression]) -> Fragment:
@@ -140,23 +146,27 @@ class Translation(ABC):
             if _is_beyond(one):
                 # No column has such a text.
                 return self.where_known(self.term(other), truth=name == "!=")
-        return self.compared(_SIGNS[name], *self._alike(self.term(left), self.term(right)))
+        return self.compared(_SIGNS[name], *self._alike(left, right))
 
-    def _alike(self, left: Term, right: Term, result: Type = BOOL) -> tuple[Term, Term]:
+    def _alike(self, left: Expression, right: Expression, result: Type = BOOL) -> tuple[Term, Term]:
         """Both as decimals, where one of them or the result is one."""
-        if any(isinstance(each, types.Number) for each in (left.type, right.type, result)):
-            return self._as_decimal(left), self._as_decimal(right)
-        return left, right
+        if any(isinstance(each, types.Number) for each in (nodes.type_of(left), nodes.type_of(right), result)):
+            return self._decimal(left), self._decimal(right)
+        return self.term(left), self.term(right)
 
-    def _as_decimal(self, term: Term) -> Term:
+    def _decimal(self, expression: Expression) -> Term:
+        if isinstance(expression, nodes.IntLiteral):
+            return self.literal(expression.value, types.Number())
+        term = self.term(expression)
         return term if isinstance(term.type, types.Number) else self.decimal_of(term)
 
     def _product(self, left: Expression, right: Expression, result: Type) -> Term:
         literals = (nodes.IntLiteral, nodes.DecimalLiteral)
         factor, other = (left, right) if isinstance(left, literals) else (right, left)
-        term = self.term(other)
         number: int | Decimal = _value_of(factor)
-        return self.product(self._as_decimal(term) if isinstance(result, types.Number) else term, number, result)
+        return self.product(
+            self._decimal(other) if isinstance(result, types.Number) else self.term(other), number, result
+        )
 
     def _membership(self, term: Term, members: Collection[Any]) -> Fragment:
         possible = [each for each in members if is_text(each)]
@@ -180,7 +190,7 @@ class Translation(ABC):
         return self.where_known(held, truth=False) if _is_beyond(one) else self.has(held, self.term(one))
 
     def _holds(self, name: str, held: Term, wanted: Collection[Any], others: Sequence[Expression]) -> Fragment:
-        least = {"has_any": lambda: 1, "has_all": lambda: len(wanted)}.get(name, lambda: _value_of(others[0]))()
+        least = least_of(name, wanted, others)
         possible = sorted(each for each in wanted if is_text(each))
         if least <= 0 or least > len(possible):
             return self.where_known(held, truth=least <= 0)
@@ -208,11 +218,12 @@ class Translation(ABC):
 
     def where_known(self, term: Term, *, truth: bool) -> Fragment:
         """One truth wherever the term is known."""
-        return sql(f"CASE WHEN {{}} IS NOT NULL THEN {str(truth).upper()} END", term.value)
+        return if_known([term.value], sql(str(truth).upper()))
 
-    def literal_list(self, values: Iterable[Any], declared: Type) -> list[Fragment]:
-        """Values as literals."""
-        return [self.literal(each, declared).value for each in values]
+    def inclusions(self) -> list[tuple[str, str]]:
+        """Each scope with each other one that it includes."""
+        scopes = self.program.schema.scopes
+        return sorted((one, other) for one, includes in scopes.items() for other in includes if other != one)
 
     # ------------------------------------------------------------------------------------------------- to be said
 
@@ -277,6 +288,25 @@ class Translation(ABC):
         """Whether a set has so many, one at least, of some values."""
 
 
+def least_of(name: str, wanted: Collection[Any], others: Sequence[Expression]) -> int:
+    """How many of the wanted ones `has any of`, `has all of` and `has at least` want."""
+    match name:
+        case "has_any":
+            return 1
+        case "has_all":
+            return len(wanted)
+        case _:
+            least: int = _value_of(others[0])
+            return least
+
+
+def if_known(wanted: Sequence[Fragment], value: Fragment) -> Fragment:
+    """The value, if none of the fragments is NULL."""
+    # A parameter never is.
+    open_ = [sql("{} IS NOT NULL", each) for each in wanted if not each.is_parameter]
+    return sql("CASE WHEN {} THEN {} END", listed(open_, " AND "), value) if open_ else value
+
+
 class _NoFormError(Exception):
     """Why an expression has no form."""
 
@@ -295,4 +325,4 @@ def _is_beyond(expression: Expression) -> bool:
     return isinstance(expression, nodes.StringLiteral | nodes.ScopeLiteral) and not is_text(expression.value)
 
 
-__all__ = ["BOOL", "Term", "Translation", "truth"]
+__all__ = ["BOOL", "Term", "Translation", "if_known", "least_of", "truth"]
