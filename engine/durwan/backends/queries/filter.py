@@ -20,6 +20,7 @@ from durwan.backends.queries.residual import Residual, residual
 from durwan.backends.queries.sqlite import SqliteTranslation
 from durwan.model.request import Attributes, KeyLookup, no_keys
 from durwan.model.types import Type
+from durwan.program.nodes import FALSE
 from durwan.program.program import Program
 from durwan.program.wording import worded
 
@@ -176,6 +177,10 @@ def filter_of(  # noqa: PLR0913 - what a filter is made of
         FilterError: the action, or something that is said to be known, is not declared.
     """
     schema = program.schema
+    if not schema.actions:
+        # An engine that has no policy decides by an empty one.
+        found = Residual(program=program, condition=FALSE, fixed=frozenset())
+        return Filter(found, action=action, now=now, revision=revision, columns=None, window_years=window_years)
     if action not in schema.actions:
         raise FilterError(_undeclared("action", action, schema.actions))
     contexts = {name: value for name, value in known.items() if "." not in name}
