@@ -199,8 +199,8 @@ def asking(form: Form) -> Generator[Ask]:
     if form != "postgresql":
         yield {"sqlite": in_sqlite, "polars": in_polars}[form]
         return
-    with postgresql_server.server() as reached:
-        yield postgresql_server.asking(reached)
+    with postgresql_server.server() as reached, postgresql_server.asking(reached) as ask:
+        yield ask
 
 
 def _run(form: Form, ask: Ask, pairs: int, seed: int) -> None:

@@ -93,7 +93,8 @@ def _awaited(reached: str) -> str:
     return reached
 
 
-def asking(reached: str) -> Callable[[Filter, Sequence[Mapping[str, Any]]], list[bool | None]]:
+@contextmanager
+def asking(reached: str) -> Generator[Callable[[Filter, Sequence[Mapping[str, Any]]], list[bool | None]]]:
     """What asks a temporary table of a server for the rows of a filter."""
     connection = import_module("psycopg").connect(reached, autocommit=True)
 
@@ -112,7 +113,8 @@ def asking(reached: str) -> Callable[[Filter, Sequence[Mapping[str, Any]]], list
             cursor.execute(f"SELECT {text} FROM asked ORDER BY id", parameters)  # noqa: S608 - what is under test
             return [answer for (answer,) in cursor.fetchall()]
 
-    return ask
+    with connection:
+        yield ask
 
 
 def _type_of(declared: Type) -> str:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from durwan.backends.queries.address_ranges import breaks, in_sixteen, ranges_in_sixteen
-from durwan.backends.queries.filter_error import FilterError
+from durwan.backends.queries.filter_error import NoFormError
 from durwan.backends.queries.forms import JSON_NUL
 from durwan.backends.queries.fragments import Fragment, junction, listed, parameter, sql
 from durwan.backends.queries.sqlite_decimals import DecimalPairs, pair_of
@@ -148,7 +148,7 @@ class SqliteTranslation(Translation):
     def like(self, text: Term, parts: Sequence[str]) -> Fragment:  # noqa: D102 - as in the base
         pattern = "*".join("".join(f"[{each}]" if each in "*?[" else each for each in part) for part in parts)
         if len(pattern.encode()) > _LONGEST_PATTERN:
-            raise FilterError("a pattern of `like` is too long for SQLite, which takes 50,000 bytes")
+            raise NoFormError("SQLite takes patterns of at most 50,000 bytes")
         return sql("({} GLOB {})", text.value, parameter(pattern))
 
     # ---------------------------------------------------------------------------------------------- sets and networks

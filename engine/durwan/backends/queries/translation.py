@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from durwan.backends.queries.filter_error import FilterError
+from durwan.backends.queries.filter_error import FilterError, NoFormError
 from durwan.backends.queries.forms import is_text
 from durwan.backends.queries.fragments import Fragment, Steps, junction, listed, sql
 from durwan.backends.queries.residual import attributes_in
@@ -74,7 +74,7 @@ class Translation(ABC):
         """Any expression that has a value."""
         try:
             found = self._term(expression)
-        except _NoFormError as error:
+        except NoFormError as error:
             raise FilterError(f"`{worded(expression)}` cannot be asked of a database: {error}") from error
         return Term(found.type, tuple(map(self.steps.shallow, found.values)))
 
@@ -110,7 +110,7 @@ class Translation(ABC):
 
     def _fallback(self, fallback: nodes.Literal, declared: Type) -> Term:
         if not is_text(fallback.value):
-            raise _NoFormError("its text has a NUL or half of a surrogate pair")
+            raise NoFormError("its text has a NUL or half of a surrogate pair")
         return self.literal(fallback.value, declared)
 
     # -------------------------------------------------------------------------------------------------- operators
@@ -307,10 +307,6 @@ def if_known(wanted: Sequence[Fragment], value: Fragment) -> Fragment:
     return sql("CASE WHEN {} THEN {} END", listed(open_, " AND "), value) if open_ else value
 
 
-class _NoFormError(Exception):
-    """Why an expression has no form."""
-
-
 def _value_of(expression: Expression) -> Any:
     match expression:
         case nodes.LiteralNetwork(value=network):
@@ -318,7 +314,7 @@ def _value_of(expression: Expression) -> Any:
         case _ if isinstance(expression, nodes.Literal):
             return expression.value
         case _:
-            raise _NoFormError(f"{type(expression).__name__} has no value of its own here")
+            raise NoFormError(f"{type(expression).__name__} has no value of its own here")
 
 
 def _is_beyond(expression: Expression) -> bool:
