@@ -42,11 +42,14 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 JSON_NUL: Final = "\\u0000"
 
 
+def is_unicode(value: object) -> bool:
+    """Whether a value is no text with half of a surrogate pair."""
+    return type(value) is not str or value.isascii() or not any("\ud800" <= each <= "\udfff" for each in value)
+
+
 def is_text(value: object) -> bool:
-    """Whether a database can hold a text: it has neither half of a surrogate pair nor a NUL."""
-    if type(value) is not str:
-        return True
-    return "\0" not in value and not any("\ud800" <= each <= "\udfff" for each in value)
+    """Whether a database can hold a value: it is no text with half of a surrogate pair, or with a NUL."""
+    return is_unicode(value) and not (type(value) is str and "\0" in value)
 
 
 def stored(value: Value | None, declared: Type, form: Form) -> Any:
@@ -58,7 +61,7 @@ def stored(value: Value | None, declared: Type, form: Form) -> Any:
     if value is None:
         return None
     members: Iterable[object] = value if isinstance(value, frozenset) else (value,)
-    if not all(map(is_text, members)):
+    if not all(map(is_unicode if form == "polars" else is_text, members)):
         raise FilterError("a text with a NUL or half of a surrogate pair cannot be held by a column")
     return _STORED[form](value, declared)
 
@@ -118,4 +121,4 @@ _STORED: Final[Mapping[Form, Callable[[Any, Type], Any]]] = {
     "polars": _in_polars,
 }
 
-__all__ = ["JSON_NUL", "Form", "is_text", "stored"]
+__all__ = ["JSON_NUL", "Form", "is_text", "is_unicode", "stored"]

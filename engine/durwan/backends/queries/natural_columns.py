@@ -6,12 +6,14 @@ translation does the work. Sets and networks are lists here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final
 
 from durwan.backends.columns.batch import ONE, Batch, data_type, units
 from durwan.backends.columns.expressions import Term, Translation
 from durwan.backends.columns.polars_interface import pl
+from durwan.backends.queries.forms import is_unicode
 from durwan.backends.queries.translation import least_of
 from durwan.backends.queries.turns import turns
 from durwan.model import types
@@ -24,7 +26,9 @@ from durwan.program.program import Program
 _SIGN: Final = -(1 << 127)
 _MOST: Final = ONE * ONE - 1
 _WIDTH: Final = 16
-_SCOPES: Final = pl.List(pl.String())
+_SCOPES: Final = types.SetOf(types.Scope())
+# So many values are looked for one by one.
+_FEW: Final = 20
 _RANGE: Final = pl.Struct({"first": pl.Binary(), "last": pl.Binary()})
 
 
@@ -63,7 +67,6 @@ class NaturalTranslation(Translation):
 
     def __init__(self, program: Program, column: Callable[[str], str | None], instants: tuple[int, int]) -> None:
         super().__init__(program, Batch(frame=pl.DataFrame()))
-        self._scopes = program.schema.scopes
         self._column = column
         self._instants = instants
 
@@ -93,23 +96,51 @@ class NaturalTranslation(Translation):
             case types.Duration():
                 return column.dt.total_milliseconds()
             case types.SetOf(element):
-                return self._with_included(_where(_all(column, _is_valid(pl.element(), element)), column), element)
+                return _where(_are_valid(column, element), column)
             case types.Network():
-                return _where(_all(column, pl.element().is_not_null()), column)
+                return _where(column.list.eval(pl.element().is_not_null()).list.all(), column)
             case _:
                 return _where(_is_valid(column, declared), column)
 
-    def _with_included(self, held: pl.Expr, element: Type) -> pl.Expr:
-        """Scopes with all that they include."""
-        if not isinstance(element, types.Scope):
-            return held
-        added = [
-            pl.when(_any(held, pl.element().is_in(holders))).then(pl.lit([included], dtype=_SCOPES))
-            for included, holders in self._holders().items()
-        ]
-        lists = [each.fill_null(pl.lit([], dtype=_SCOPES)) for each in added]
-        return pl.concat_list([held, *lists]) if lists else held
+    # ---------------------------------------------------------------------------------------------------------- tests
 
+    def _operation(self, operation: nodes.Operation) -> pl.Expr:
+        for one, other in (operation.operands[:2], operation.operands[1::-1]):
+            if isinstance(one, nodes.StringLiteral | nodes.ScopeLiteral) and not is_unicode(one.value):
+                # No column has such a text.
+                return _where(self.term(other).column.is_not_null(), pl.lit(operation.operator == "!="))
+        return super()._operation(operation)
+
+    def _members(self, expression: Expression) -> Iterable[Any]:
+        return filter(is_unicode, super()._members(expression))
+
+    def _of_set(self, name: str, held: Term, others: Sequence[Expression]) -> pl.Expr:
+        if name == "has":
+            return self._has(held, others[0])
+        wanted = list(self._members(others[0]))
+        least = least_of(name, self._constant(others[0]), others[1:])
+        if len(wanted) <= _FEW or held.type == _SCOPES:
+            among = pl.sum_horizontal([self._holds(held, each) for each in wanted] or [pl.lit(0)])
+        else:
+            among = held.column.list.unique().list.eval(pl.element().is_in(wanted)).list.sum().fill_null(0)
+        return _where(held.column.is_not_null(), among >= least)
+
+    def _has(self, held: Term, one: Expression) -> pl.Expr:
+        if isinstance(one, nodes.Literal):
+            return self._holds(held, one.value)
+        wanted = self.term(one).column
+        found = held.column.list.contains(wanted)
+        if held.type == _SCOPES:
+            for scope in self._holders:
+                found |= (wanted == scope) & self._holds(held, scope)
+        return _where(held.column.is_not_null() & wanted.is_not_null(), found)
+
+    def _holds(self, held: Term, value: Any) -> pl.Expr:
+        """Whether a set has a value; a scope also where it has one that includes it."""
+        values = [value, *(self._holders.get(value, ()) if held.type == _SCOPES else ())]
+        return pl.any_horizontal([held.column.list.contains(each) for each in values])
+
+    @cached_property
     def _holders(self) -> dict[str, list[str]]:
         """The scopes that include each scope, itself apart."""
         found: dict[str, list[str]] = {}
@@ -117,17 +148,6 @@ class NaturalTranslation(Translation):
             for each in includes - {holder}:
                 found.setdefault(each, []).append(holder)
         return found
-
-    # ---------------------------------------------------------------------------------------------------------- tests
-
-    def _of_set(self, name: str, held: Term, others: Sequence[Expression]) -> pl.Expr:
-        if name == "has":
-            one = self.term(others[0]).column
-            return _where(held.column.is_not_null() & one.is_not_null(), held.column.list.contains(one))
-        wanted = list(self._members(others[0]))
-        least = least_of(name, wanted, others[1:])
-        among = held.column.list.unique().list.eval(pl.element().is_in(wanted)).list.sum()
-        return _where(held.column.is_not_null(), among.fill_null(0) >= least)
 
     def _in_networks_of(self, address: Term, network: Term) -> pl.Expr:
         asked = pl.struct(address.column.alias("address"), network.column.alias("ranges"))
@@ -160,13 +180,11 @@ def _is_valid(value: pl.Expr, declared: Type) -> pl.Expr:
             return value.is_not_null()
 
 
-def _all(column: pl.Expr, test: pl.Expr) -> pl.Expr:
-    """Whether a test is true of all members of a list; null for null."""
-    return column.list.eval(test.fill_null(value=False)).list.all()
-
-
-def _any(column: pl.Expr, test: pl.Expr) -> pl.Expr:
-    return column.list.eval(test).list.any()
+def _are_valid(column: pl.Expr, element: types.String | types.Scope | types.Int) -> pl.Expr:
+    """Whether all members of a list are of a type; null for null."""
+    if element in {types.String(), types.Scope(), types.Int()}:
+        return ~column.list.contains(None)
+    return column.list.eval(_is_valid(pl.element(), element).fill_null(value=False)).list.all()
 
 
 def _place(packed: pl.Expr) -> pl.Expr:

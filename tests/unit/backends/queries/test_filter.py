@@ -288,3 +288,18 @@ def test_a_request_that_no_column_holds_is_told(engine: Engine) -> None:
     for address in ("\ud800", "a\0b"):
         with pytest.raises(FilterError, match="cannot be held by a column"):
             found.row({"request": {"address": address}}, "sqlite")
+
+
+def test_a_known_text_that_no_column_holds_is_nobodys() -> None:
+    """Half of a surrogate pair in what is known equals no column, is in no set of a column, and raises nothing."""
+    text = """
+        actions { a }
+        context c { x : string  y : string  s : set of string  t : set of string }
+        deny b on a when c.x == c.y
+        allow a on a when c.x != c.y and not (c.t has c.x) and not (c.s has c.y)
+    """
+    found = Engine.from_sources({"a.policy": text}).filter("a", {"c.x": "\ud800", "c.s": ["\ud800", "a"]})
+    rows: list[dict[str, Any]] = [
+        {"c": {"y": "b", "t": ["b"]}}, {"c": {"y": "a", "t": ["b"]}}, {"c": {"y": "b"}}, {"c": {"t": []}}
+    ]  # fmt: skip
+    assert chosen(found, rows) == [0]
