@@ -11,7 +11,7 @@ import time
 from random import Random
 
 from durwan.backends.columns.batch import batch_of
-from durwan.backends.columns.evaluator import CODE, ColumnsEvaluator
+from durwan.backends.columns.evaluator import ColumnsEvaluator
 from durwan.program import reference
 from tests.differential import KEYS, DisagreementError
 from tests.generators.programs import NOW, generate_program
@@ -27,7 +27,10 @@ def compare(seed: int, requests: int = REQUESTS) -> tuple[int, int]:
     asked = [{"now": NOW} | generate_request(random) for _ in range(requests)]
     batch = batch_of(asked, program.schema, KEYS.get)
     evaluator = ColumnsEvaluator(program)
-    codes = evaluator.decide(batch).get_column(CODE).to_list()
+    decided = [ColumnsEvaluator(program, parting=parting).decide(batch) for parting in (False, True)]
+    if not decided[0].equals(decided[1]):
+        raise DisagreementError(f"seed {seed}: parted by action and whole they differ\n{decided}")
+    codes = evaluator.codes(batch).to_list()
     beyond = set(batch.beyond)
     for row, (request, got) in enumerate(zip(asked, evaluator.explained(batch), strict=True)):
         if row in beyond:

@@ -6,12 +6,12 @@
 | `int` | Int64 |
 | `time`, `duration` | Int64, milliseconds |
 | `decimal` | Int128, in units of 1e-18, which holds every sum of 18+18 digits exactly |
-| `string`, `scope` | String |
+| `string`, `scope` | String, or UInt32 as below where there are few different ones |
 | `ip` | Int128: the IPv6 address, or the IPv4-mapped one, less 2**127, so that order is the order of addresses |
 | `network`, `set of T` | UInt32: a place in a table of the different values that occur |
 
-Null is unknown. What a column cannot hold, such as a text with half a surrogate pair, is named in `Batch.beyond`: those
-rows are for another evaluator.
+The action counts in a table as well. Null is unknown. What a column cannot hold, such as a text with half a surrogate
+pair, is named in `Batch.beyond`: those rows are for another evaluator.
 """
 
 from __future__ import annotations
@@ -42,17 +42,14 @@ class Batch:
 
     Attributes:
         frame: a column for each attribute, by its path, and `action` and `now`.
-        tables: for each `network` and `set`, the values that its column counts in.
+        tables: the values that a column counts in, by its name: of `action`, of each `network` and `set`, and of those
+            texts that count.
         beyond: the rows that columns cannot hold, in ascending order.
     """
 
     frame: pl.DataFrame
     tables: Mapping[str, Sequence[Value]] = field(default_factory=dict[str, Sequence[Value]])
     beyond: tuple[int, ...] = ()
-
-    def take(self, rows: pl.DataFrame) -> Batch:
-        """The same with some of its rows."""
-        return Batch(frame=rows, tables=self.tables)
 
 
 def data_type(declared: Type) -> pl.DataType:
@@ -99,20 +96,24 @@ def place(packed: bytes) -> int:
 def batch_of(requests: Iterable[Mapping[str, Any]], schema: Schema, keys: KeyLookup = no_keys) -> Batch:
     """Requests of any kind, each attribute read just as the reference evaluator reads it."""
     writers = {path: _Writer(declared) for path, declared in schema.attributes.items()}
-    actions: list[str | None] = []
+    actions: dict[str, int] = {}
+    codes: list[int | None] = []
     instants: list[int | None] = []
     beyond: list[int] = []
     for row, request in enumerate(requests):
         attributes = Attributes(schema, request, keys)
         action, now = _head(request)
-        actions.append(action if _is_text(action) else None)
+        codes.append(None if action is None else actions.setdefault(action, len(actions)))
         instants.append(now)
         held = [writer.write(attributes.read(path)) for path, writer in writers.items()]
         if not all(held):
             beyond.append(row)
-    columns = [pl.Series(ACTION, actions, dtype=pl.String()), pl.Series(NOW, instants, dtype=pl.Int64())]
+    columns = [pl.Series(ACTION, codes, dtype=pl.UInt32()), pl.Series(NOW, instants, dtype=pl.Int64())]
     columns += [pl.Series(path, writer.values, dtype=writer.data_type) for path, writer in writers.items()]
-    tables = {path: tuple(writer.table) for path, writer in writers.items() if is_coded(writer.declared)}
+    tables: dict[str, Sequence[Value]] = {
+        path: tuple(writer.table) for path, writer in writers.items() if is_coded(writer.declared)
+    }
+    tables[ACTION] = tuple(actions)
     return Batch(frame=pl.DataFrame(columns), tables=tables, beyond=tuple(beyond))
 
 
@@ -135,7 +136,7 @@ class _Writer:
 
     def write(self, value: Any) -> bool:
         """Whether the column holds the value; where it does not, it says unknown."""
-        if type(value) is str and not _is_text(value):
+        if type(value) is str and not is_text(value):
             self.values.append(None)
             return False
         self.values.append(None if value is None else self._form(value))
@@ -153,7 +154,7 @@ class _Writer:
                 return value
 
 
-def _is_text(value: str | None) -> bool:
+def is_text(value: str | None) -> bool:
     """Whether a text can be written in UTF-8: it has no half of a surrogate pair."""
     if value is None or value.isascii():
         return True

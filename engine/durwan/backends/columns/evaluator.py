@@ -5,37 +5,31 @@ What it does not say is until when a decision holds, which nobody asks of a requ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property, reduce
-from operator import or_
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from durwan.backends.columns.batch import ACTION, NOW, Batch
-from durwan.backends.columns.doubts import DoubtTranslation
-from durwan.backends.columns.expressions import Translation
+from durwan.backends.columns.deciding import (
+    CODE,
+    DOUBT,
+    FIRST_RULE,
+    INVALID_NOW_CODE,
+    NO_RULE_CODE,
+    UNKNOWN_ACTION_CODE,
+    Deciding,
+)  # fmt: skip
+from durwan.backends.columns.plan import Plan
 from durwan.backends.columns.polars_interface import pl
 from durwan.model.decision import Outcome
+from durwan.model.values import Value
 from durwan.program.program import Program, Rule
 from durwan.program.reference import INVALID_NOW, NO_RULE_ALLOWS, UNKNOWN_ACTION, outcome_of, replace_outcome
 
-CODE: Final = "outcome"
-DOUBT: Final = "in doubt"
 _ROW: Final = "row"
-# Codes of outcomes that no rule decides; the rules follow, in source order.
-_UNKNOWN_ACTION, _INVALID_NOW, _NO_RULE, _FIRST_RULE = range(4)
-
-
-class _Ruled(NamedTuple):
-    """A rule about an action, its place among all rules, and the column of its body."""
-
-    rule: Rule
-    place: int
-    body: pl.Expr
-
-    @property
-    def applies(self) -> pl.Expr:
-        return self.body.fill_null(self.rule.effect != "allow")
+# What it costs to part rows by their actions and to put them together again, in operations.
+_PARTING: Final = 12
 
 
 class ColumnsEvaluator:
@@ -44,9 +38,11 @@ class ColumnsEvaluator:
     Args:
         program: the program.
         revision: its digest, which outcomes carry.
+        parting: whether rows are parted by their actions; None where they should be if that takes less time.
     """
 
-    def __init__(self, program: Program, revision: str = "") -> None:
+    def __init__(self, program: Program, revision: str = "", *, parting: bool | None = None) -> None:
+        self._parting = parting
         self._program = program
         self._revision = revision
 
@@ -61,108 +57,103 @@ class ColumnsEvaluator:
         ]
         return (*(Outcome(**{**deny, **each}) for each in fixed), *map(self._outcome, self._program.rules))
 
+    def code_of(self, outcome: Outcome) -> int:
+        """The code of an outcome that another evaluator of the same program found."""
+        if outcome.rule is not None:
+            return self._codes[outcome.rule]
+        return {"unknown_action": UNKNOWN_ACTION_CODE, "invalid_now": INVALID_NOW_CODE}.get(outcome.code, NO_RULE_CODE)
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {rule.name: FIRST_RULE + place for place, rule in enumerate(self._program.rules)}
+
     def _outcome(self, rule: Rule, asked: Iterable[Rule] = (), unknowns: Iterable[str] = ()) -> Outcome:
         found = outcome_of(rule, asked, unknowns)
         return replace_outcome(found, shadows=(), revision=self._revision)
 
+    def codes(self, batch: Batch) -> pl.Series:
+        """For each row the code of its outcome."""
+        return self._decided(batch, with_doubts=False).get_column(CODE)
+
     def decide(self, batch: Batch) -> pl.DataFrame:
         """For each row the code of its outcome, and whether what decided it applied for doubt."""
-        parts = self._by_action(batch, self._decided)
-        return pl.concat(parts).sort(_ROW).select(CODE, DOUBT) if parts else _NOTHING
+        return self._decided(batch, with_doubts=True)
 
     def explained(self, batch: Batch) -> list[Outcome]:
         """The whole outcome of each row: all remedies, the shadow rules that applied, the unknown attributes."""
-        found: dict[int, Outcome] = {}
-        for part in self._by_action(batch, self._with_details):
-            for row in part.iter_rows(named=True):
-                found[row[_ROW]] = self._whole(row)
-        return [found[row] for row in range(batch.frame.height)]
+        whole = Deciding(self._program, self._plan, batch, self._all_rules)
+        rows = zip(whole.decided(with_doubts=True).iter_rows(), whole.details().iter_rows(named=True), strict=True)
+        return [self._whole(code, details) for (code, _), details in rows]
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return Plan(self._program)
+
+    @cached_property
+    def _all_rules(self) -> list[int]:
+        return list(range(len(self._program.rules)))
+
+    @cached_property
+    def _deciding_rules(self) -> list[int]:
+        """The places of the rules that are no shadows."""
+        return [place for place, rule in enumerate(self._program.rules) if not rule.shadow]
+
+    def _decided(self, batch: Batch, *, with_doubts: bool) -> pl.DataFrame:
+        parts = self._parts(batch)
+        if parts is None:
+            return Deciding(self._program, self._plan, batch, self._deciding_rules).decided(with_doubts=with_doubts)
+        found = [
+            Deciding(self._program, self._plan, part, rules).decided(with_doubts=with_doubts).with_columns(rows)
+            for rows, part, rules in parts
+        ]
+        return pl.concat(found).sort(_ROW).drop(_ROW)
 
     # ------------------------------------------------------------------------------------------------- by action
 
-    def _by_action(
-        self, batch: Batch, decide: Callable[[Batch, list[_Ruled], Translation], list[pl.Expr]]
-    ) -> list[pl.DataFrame]:
-        """What is selected of the rows of each action."""
-        parts: list[pl.DataFrame] = []
-        for (action,), frame in batch.frame.with_row_index(_ROW).group_by(ACTION):
-            if action not in self._program.schema.actions:
-                unknown = pl.lit(_UNKNOWN_ACTION, dtype=pl.Int32).alias(CODE), pl.lit(value=False).alias(DOUBT)
-                parts.append(frame.select(_ROW, *unknown))
-                continue
-            part = batch.take(frame)
-            translation = Translation(self._program, part)
-            chosen = decide(part, self._ruled(str(action), translation), translation)
-            parts.append(frame.lazy().select(_ROW, *chosen).collect())
+    def _parts(self, batch: Batch) -> list[tuple[pl.Series, Batch, list[int]]] | None:
+        """The rows about each action, and the rules about it; None where it takes less time not to part them.
+
+        To take a value out of a column costs about as much as two operations upon it.
+        """
+        names = batch.tables.get(ACTION, ())
+        counts = dict(batch.frame.get_column(ACTION).value_counts().iter_rows())
+        rules = {code: self._rules_about(names, code) for code in counts}
+        whole = sum(self._plan.weights[place] for place in self._deciding_rules)
+        parted = sum(count * self._cost(rules[code]) for code, count in counts.items()) / max(batch.frame.height, 1)
+        if not (parted < whole if self._parting is None else self._parting):
+            return None
+        frame = batch.frame.with_row_index(_ROW)
+        parts: list[tuple[pl.Series, Batch, list[int]]] = []
+        for code in counts:
+            rows = frame.filter(pl.col(ACTION).eq_missing(code)).select(_ROW, ACTION, NOW, *self._columns(rules[code]))
+            part = Batch(frame=rows.drop(_ROW), tables=batch.tables)
+            parts.append((rows.get_column(_ROW), part, rules[code]))
         return parts
 
-    def _ruled(self, action: str, translation: Translation) -> list[_Ruled]:
-        return [
-            _Ruled(rule, place, translation.body(rule.body))
-            for place, rule in enumerate(self._program.rules)
-            if action in rule.actions
-        ]
+    def _rules_about(self, names: Sequence[Value], code: int | None) -> list[int]:
+        action = None if code is None else names[code]
+        return [place for place in self._deciding_rules if action in self._program.rules[place].actions]
 
-    def _decided(self, _: Batch, ruled: list[_Ruled], __: Translation) -> list[pl.Expr]:
-        return list(_combined([each for each in ruled if not each.rule.shadow]))
+    def _columns(self, rules: Iterable[int]) -> list[str]:
+        return sorted(frozenset[str]().union(*(self._plan.paths[place] for place in rules)))
+
+    def _cost(self, rules: list[int]) -> int:
+        return sum(self._plan.weights[place] for place in rules) + 2 * len(self._columns(rules)) + _PARTING
 
     # ---------------------------------------------------------------------------------------------------- details
 
-    def _with_details(self, part: Batch, ruled: list[_Ruled], translation: Translation) -> list[pl.Expr]:
-        """Beside what is decided: which rules apply, and for each the attributes that make it unknown."""
-        found = self._decided(part, ruled, translation)
-        doubts = DoubtTranslation(self._program, translation)
-        for each in ruled:
-            found.append(each.applies.alias(f"{each.place} applies"))
-            named = [
-                pl.when(doubt).then(pl.lit(path))
-                for path, doubt in sorted(doubts.of_body(each.rule.body).items())
-                if each.rule.effect != "allow"
-            ]
-            unknowns = pl.concat_list(named).list.drop_nulls() if named else pl.lit([], dtype=pl.List(pl.String))
-            found.append(pl.when(each.body.is_null()).then(unknowns).alias(f"{each.place} unknowns"))
-        return found
-
-    def _whole(self, row: Mapping[str, Any]) -> Outcome:
-        code: int = row[CODE]
-        applied = [(place, rule) for place, rule in enumerate(self._program.rules) if row.get(f"{place} applies")]
-        shadows = () if code < _NO_RULE else tuple(rule.name for _, rule in applied if rule.shadow)
-        if code < _FIRST_RULE:
+    def _whole(self, code: int, row: Mapping[str, Any]) -> Outcome:
+        applied = [(place, rule) for place, rule in enumerate(self._program.rules) if row[f"{place} applies"]]
+        shadows = () if code < NO_RULE_CODE else tuple(rule.name for _, rule in applied if rule.shadow)
+        if code < FIRST_RULE:
             return replace_outcome(self.outcomes[code], shadows=shadows, revision=self._revision)
-        decided = self._program.rules[code - _FIRST_RULE]
+        decided = self._program.rules[code - FIRST_RULE]
         asked = [each for each in applied if each[1].effect == "challenge" and not each[1].shadow]
-        deciding = asked if decided.effect == "challenge" else [(code - _FIRST_RULE, decided)]
+        deciding = asked if decided.effect == "challenge" else [(code - FIRST_RULE, decided)]
         unknowns = {path for place, _ in deciding for path in row[f"{place} unknowns"] or ()}
         remedied = [rule for _, rule in asked] if decided.effect == "challenge" else []
         found = self._outcome(decided, remedied, unknowns)
         return replace_outcome(found, shadows=shadows, revision=self._revision)
-
-
-_NOTHING: Final = pl.DataFrame(schema={CODE: pl.Int32, DOUBT: pl.Boolean})
-
-
-def _combined(ruled: Sequence[_Ruled]) -> tuple[pl.Expr, pl.Expr]:
-    """Section 6 of the language page: which outcome, and whether for doubt."""
-    denies, allows, challenges = (
-        [each for each in ruled if each.rule.effect == effect] for effect in ("deny", "allow", "challenge")
-    )
-    is_allowed = reduce(or_, (each.applies for each in allows), pl.lit(value=False))
-    in_doubt = reduce(or_, (each.body.is_null() for each in challenges), pl.lit(value=False))
-    cases: list[tuple[pl.Expr, pl.Expr, pl.Expr]] = [(pl.col(NOW).is_null(), _code(_INVALID_NOW), _NO_DOUBT)]
-    cases += [(each.applies, _code(_FIRST_RULE + each.place), each.body.is_null()) for each in denies]
-    cases.append((~is_allowed, _code(_NO_RULE), _NO_DOUBT))
-    cases += [(each.applies, _code(_FIRST_RULE + each.place), in_doubt) for each in challenges]
-    cases += [(each.applies, _code(_FIRST_RULE + each.place), _NO_DOUBT) for each in allows]
-    first = pl.coalesce(*(pl.when(case).then(code) for case, code, _ in cases))
-    doubt = pl.coalesce(*(pl.when(case).then(doubt) for case, _, doubt in cases))
-    return first.alias(CODE), doubt.alias(DOUBT)
-
-
-_NO_DOUBT: Final = pl.lit(value=False)
-
-
-def _code(number: int) -> pl.Expr:
-    return pl.lit(number, dtype=pl.Int32)
 
 
 __all__ = ["CODE", "DOUBT", "ColumnsEvaluator"]

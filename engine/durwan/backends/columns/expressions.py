@@ -2,93 +2,126 @@
 
 polars spreads null as strict operators do, and its `&`, `|` and `~` are Kleene's, so most nodes look like themselves.
 Arithmetic is checked for overflow. Sets and networks are looked up: a test of a value that only counts in a table is
-answered once for each value of the table, by the operator's own meaning; a test of two attributes, once for each pair of
-values that occurs.
+answered once for each value of the table, by the operator's own meaning; a test of two attributes, once for each pair
+of values that occurs.
+
+What stands in several places, lets above all, is computed once and added to the frame: an expression of polars is a
+tree, and lets that are made of lets would grow without bounds in it.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import reduce
 from typing import Any, Final, NamedTuple
 
-from durwan.backends.columns.batch import NOW, ONE, Batch, is_coded, place, units
+from durwan.backends.columns import instants, ranges
+from durwan.backends.columns.batch import NOW, ONE, is_coded, place, units
+from durwan.backends.columns.plan import Plan
 from durwan.backends.columns.polars_interface import pl
 from durwan.model import types
-from durwan.model.address import AddressRange, NetworkSet
 from durwan.model.types import INT64_MAX, INT64_MIN, Type
-from durwan.model.window import Window
+from durwan.model.values import Value
 from durwan.program import nodes
 from durwan.program.nodes import Expression
 from durwan.program.operators import COMPARISONS, OPERATORS, like_parts
 from durwan.program.program import Body, Program
 
-_COMPARE: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
+_COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge
 }  # fmt: skip
 _COMPUTE: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {"+": operator.add, "-": operator.sub}
 # The first number of units that 18 digits before the point do not hold.
 _BEYOND: Final = ONE * ONE
-# Up to so many ranges are compared one by one; more are searched.
-_FEW_RANGES: Final = 6
-# More turns of a window than this within the instants of a batch are not listed; each instant is asked about instead.
-_MOST_TURNS: Final = 100_000
 
 
 class Term(NamedTuple):
-    """A value over the rows of a batch: its expression, its type, and the table in which it counts."""
+    """A value over rows: its expression, its type, the table in which it counts; of the literal of a text, the text."""
 
     column: pl.Expr
     type: Type
     table: Sequence[Any] | None = None
+    literal: str | None = None
 
 
 class Translation:
-    """Translates expressions of one program for one batch."""
+    """Translates expressions of one program for the rows of a frame.
 
-    def __init__(self, program: Program, batch: Batch) -> None:
+    Args:
+        program: the program.
+        plan: what its rules have in common.
+        frame: a column for each attribute, and `now`.
+        tables: in what columns count, by their names. Texts may or may not.
+
+    Attributes:
+        frame: the frame with what was computed once; what is translated is to be asked of it.
+    """
+
+    def __init__(
+        self, program: Program, plan: Plan, frame: pl.DataFrame, tables: Mapping[str, Sequence[Value]]
+    ) -> None:
+        self.frame = frame
         self._program = program
-        self._batch = batch
-        self._lets: dict[str, Term] = {}
+        self._plan = plan
+        self._tables = tables
+        self._kept: dict[Expression, Term] = {}
+        self._stretches: dict[Expression, tuple[ranges.Edges, pl.Expr]] = {}
 
     def body(self, body: Body) -> pl.Expr:
         """`A and not B`."""
+        if body.unless == nodes.FALSE:
+            return self.truth(body.when)
         return self.truth(body.when) & ~self.truth(body.unless)
 
     def truth(self, expression: Expression) -> pl.Expr:
         """The column of a condition."""
         return self.term(expression).column
 
-    def term(self, expression: Expression) -> Term:  # noqa: C901 - one line per kind of node
+    def kept(self, column: pl.Expr) -> pl.Expr:
+        """The column, computed now and added to the frame."""
+        name = f"computed {self.frame.width}"
+        self.frame = self.frame.with_columns(column.alias(name))
+        return pl.col(name)
+
+    def term(self, expression: Expression) -> Term:
         """The column of any expression that has a value."""
         match expression:
             case nodes.Operation():
-                return Term(self._operation(expression), expression.type)
+                return self._operation_once(expression)
             case nodes.Attribute(path=path, type=declared):
-                return Term(pl.col(path), declared, self._batch.tables.get(path, ()) if is_coded(declared) else None)
+                return Term(pl.col(path), declared, self._tables.get(path, () if is_coded(declared) else None))
             case nodes.Now():
                 return Term(pl.col(NOW), types.Time())
             case nodes.LetReference(name=name):
-                if name not in self._lets:
-                    self._lets[name] = self.term(self._program.lets[name])
-                return self._lets[name]
+                return self._once(expression, lambda: self.term(self._program.lets[name]))
             case nodes.Default(operand=operand, fallback=fallback):
-                known = self.term(operand)
-                return Term(known.column.fill_null(_literal(fallback, known.type)), known.type)
+                return _with_default(self.term(operand), fallback)
             case nodes.IsKnown(operand=operand):
                 return Term(self.term(operand).column.is_not_null(), types.Bool())
             case nodes.And(operands=operands):
-                return Term(reduce(operator.and_, map(self.truth, operands)), types.Bool())
+                return Term(reduce(_and, map(self.truth, operands)), types.Bool())
             case nodes.Or(operands=operands):
-                return Term(reduce(operator.or_, map(self.truth, operands)), types.Bool())
+                return Term(reduce(_or, map(self.truth, operands)), types.Bool())
             case nodes.Not(operand=operand):
                 return Term(~self.truth(operand), types.Bool())
             case _:
-                declared = nodes.type_of(expression)
-                return Term(_literal(expression, declared), declared)
+                declared, value = nodes.type_of(expression), getattr(expression, "value", None)
+                return Term(_literal(expression, declared), declared, literal=value if type(value) is str else None)
+
+    def _once(self, expression: Expression, make: Callable[[], Term]) -> Term:
+        if expression not in self._kept:
+            found = make()
+            self._kept[expression] = found._replace(column=self.kept(found.column))
+        return self._kept[expression]
+
+    def _operation_once(self, operation: nodes.Operation) -> Term:
+        def make() -> Term:
+            return Term(self._operation(operation), operation.type)
+
+        return self._once(operation, make) if self._plan.is_shared(operation) else make()
 
     # -------------------------------------------------------------------------------------------------- operators
 
@@ -105,18 +138,24 @@ class Translation:
             case "in_set":
                 return _is_member(left, self._members(operands[1]))
             case "in_network":
-                return self._in_network(left, operands[1])
+                return self._in_network(operands[0], left, operands[1])
             case "in_window":
-                return self._in_window(left, self._constant(operands[1]))
+                return instants.in_window(left.column, self.frame, self._constant(operands[1]))
             case "like":
-                return left.column.str.contains(_pattern(self._constant(operands[1])))
+                return _like(left, self._constant(operands[1]))
             case _:
                 return self._of_set(name, left, operands[1:])
 
     def _compared(self, name: str, left: Term, right: Term) -> pl.Expr:
         if isinstance(left.type, types.Number) != isinstance(right.type, types.Number):
             left, right = _in_units(left), _in_units(right)
-        return _COMPARE[name](left.column, right.column)
+        if left.table is not None and right.table is not None:
+            left, right = _in_one_table(left, right)
+        elif left.literal is not None or right.literal is not None:
+            held, literal = (right, left.literal) if right.literal is None else (left, right.literal)
+            if held.table is not None:
+                return _looked_up(held, lambda value: _COMPARE[name](value, literal))
+        return _COMPARE[name](_spelled(left), _spelled(right))
 
     def _product(self, left: Expression, right: Expression, result: Type) -> pl.Expr:
         literals = (nodes.IntLiteral, nodes.DecimalLiteral)
@@ -152,64 +191,34 @@ class Translation:
 
     def _by_pairs(self, meaning: Callable[[Any, Any], Any], left: Term, right: Term) -> pl.Expr:
         """A test of two values, asked once for each pair that occurs."""
-        pairs = self._batch.frame.select(left.column.alias("left"), right.column.alias("right"))
-        table = left.table or ()
+        pairs = self.frame.select(left.column.alias("left"), right.column.alias("right"))
+        held, values = left.table or (), right.table
         different = pairs.unique().drop_nulls()
-        answers = [meaning(table[code], value) for code, value in different.iter_rows()]
+        answers = [
+            meaning(held[code], value if values is None else values[value]) for code, value in different.iter_rows()
+        ]
         known = different.with_columns(pl.Series("answer", answers, dtype=pl.Boolean))
         found = pairs.join(known, on=["left", "right"], how="left", maintain_order="left")
-        return pl.lit(found.get_column("answer"))
+        return self.kept(pl.lit(found.get_column("answer")))
 
-    def _in_network(self, address: Term, network: Expression) -> pl.Expr:
+    def _in_network(self, operand: Expression, address: Term, network: Expression) -> pl.Expr:
         if isinstance(network, nodes.Attribute):
-            return self._in_networks_of(address, self.term(network))
-        return _in_ranges(address.column, self._constant(network))
+            return self._in_networks_of(address.column, self.term(network))
+        asked: Any = self._constant(network)
+        together = self._plan.networks_of(operand)
+        if not together:
+            return ranges.in_network(address.column, asked)
+        if operand not in self._stretches:
+            edges = ranges.Edges(together)
+            self._stretches[operand] = edges, self.kept(edges.places(address.column))
+        edges, places = self._stretches[operand]
+        return edges.inside(places, asked)
 
-    def _in_networks_of(self, address: Term, network: Term) -> pl.Expr:
-        """An address in a network that is an attribute: one part of the rows for each network that occurs."""
-        asked = self._batch.frame.select(address.column.alias("address"), network.column.alias("code"))
-        asked = asked.with_row_index("row")
-        table = network.table or ()
-        parts = [
-            part.select("row", _in_ranges(pl.col("address"), table[code]).alias("answer"))
-            for (code,), part in asked.drop_nulls("code").group_by("code")
-        ]
-        if not parts:
-            return pl.lit(None, dtype=pl.Boolean)
-        found = asked.select("row").join(pl.concat(parts), on="row", how="left", maintain_order="left")
-        return pl.lit(found.get_column("answer"))
-
-    # ------------------------------------------------------------------------------------------------------ windows
-
-    def _in_window(self, instant: Term, window: Window) -> pl.Expr:
-        instants = self._batch.frame.select(instant.column.alias("instant")).get_column("instant")
-        turns = _turns(window, instants)
-        if turns is None:
-            different = instants.unique().drop_nulls()
-            answers = pl.Series([window.contains(each) for each in different], dtype=pl.Boolean)
-            return instant.column.replace_strict(different, answers, default=None, return_dtype=pl.Boolean)
-        starts, answers_in_turn = turns
-        following = pl.lit(pl.Series(starts, dtype=pl.Int64)).search_sorted(instant.column, side="right")
-        looked_up = pl.lit(pl.Series(answers_in_turn, dtype=pl.Boolean)).gather(_before(following))
-        return pl.when(instant.column.is_not_null()).then(looked_up)
-
-
-def _turns(window: Window, instants: pl.Series) -> tuple[list[int], list[bool | None]] | None:
-    """From when on the window says what, over the instants of a batch; None where that is too long a list."""
-    first, last = instants.min(), instants.max()
-    if not isinstance(first, int) or not isinstance(last, int):
-        return [0], [None]
-    starts: list[int] = []
-    answers: list[bool | None] = []
-    at: int | None = first
-    while at is not None and at <= last:
-        answer, change = window.at(at)
-        starts.append(at)
-        answers.append(answer)
-        if len(starts) > _MOST_TURNS:
-            return None
-        at = change
-    return starts, answers
+    def _in_networks_of(self, address: pl.Expr, network: Term) -> pl.Expr:
+        """An address in a network that is an attribute."""
+        table: Any = network.table or ()
+        edges = ranges.Edges(table)
+        return edges.inside_of_each(edges.places(address), network.column, table)
 
 
 # ------------------------------------------------------------------------------------------------------------- values
@@ -277,7 +286,34 @@ def _looked_up(held: Term, test: Callable[[Any], bool | None]) -> pl.Expr:
     return pl.lit(pl.Series([test(value) for value in table], dtype=pl.Boolean)).gather(held.column)
 
 
+def _in_one_table(left: Term, right: Term) -> tuple[Term, Term]:
+    """Two terms that count in tables, as numbers that are equal where the values are."""
+    numbers: dict[Any, int] = {}
+    both: list[Term] = []
+    for term in (left, right):
+        codes = [numbers.setdefault(value, len(numbers)) for value in term.table or (None,)]
+        both.append(Term(pl.lit(pl.Series(codes, dtype=pl.UInt32)).gather(term.column), term.type))
+    return both[0], both[1]
+
+
+def _spelled(term: Term) -> pl.Expr:
+    """The values themselves of texts that count in a table."""
+    if term.table is None:
+        return term.column
+    return pl.lit(pl.Series(term.table or (None,), dtype=pl.String)).gather(term.column)
+
+
+def _with_default(term: Term, fallback: Expression) -> Term:
+    if term.table is None:
+        return term._replace(column=term.column.fill_null(_literal(fallback, term.type)))
+    table = (*term.table, fallback.value)  # type: ignore[union-attr]  # only literals come here
+    return Term(term.column.fill_null(pl.lit(len(table) - 1, dtype=pl.UInt32)), term.type, table)
+
+
 def _is_member(value: Term, members: Iterable[Any]) -> pl.Expr:
+    if value.table is not None:
+        held = frozenset(members)
+        return _looked_up(value, lambda each: each in held)
     match value.type:
         case types.Number():
             wanted = pl.Series([units(member) for member in members], dtype=pl.Int128)
@@ -292,35 +328,20 @@ def _is_member(value: Term, members: Iterable[Any]) -> pl.Expr:
     return value.column.is_in(wanted.implode())
 
 
-def _in_ranges(address: pl.Expr, network: NetworkSet) -> pl.Expr:
-    ranges = sorted((place(each.first), place(each.last)) for each in _unmapped(network))
-    if len(ranges) <= _FEW_RANGES:
-        among = [address.is_between(_wide(first), _wide(last)) for first, last in ranges]
-        return reduce(operator.or_, among, pl.when(address.is_not_null()).then(pl.lit(value=False)))
-    starts, ends = (pl.lit(pl.Series(each, dtype=pl.Int128)) for each in zip(*ranges, strict=True))
-    following = starts.search_sorted(address, side="right")
-    end = ends.gather(_before(following))
-    return pl.when(address.is_not_null()).then((following > 0) & (address <= end))
+def _like(value: Term, pattern: str) -> pl.Expr:
+    if value.table is not None:
+        return _looked_up(value, lambda text: OPERATORS["like"].meaning(text, pattern))
+    return value.column.str.contains(_regular(pattern))
 
 
-def _before(following: pl.Expr) -> pl.Expr:
-    """The place before one that was searched; the first one for what stands before all, and for null."""
-    return (following.cast(pl.Int64) - 1).clip(0).cast(pl.UInt32)
-
-
-def _unmapped(network: NetworkSet) -> Iterable[AddressRange]:
-    """The ranges of a network; those of IPv6 without the addresses that are IPv4's."""
-    first, last = bytes(10) + b"\xff\xff" + bytes(4), bytes(10) + b"\xff" * 6
-    for each in network.ranges():
-        if len(each.first) == 4 or each.last < first or each.first > last:
-            yield each
-            continue
-        if each.first < first:
-            yield AddressRange(each.first, (int.from_bytes(first, "big") - 1).to_bytes(16, "big"))
-        if each.last > last:
-            yield AddressRange((int.from_bytes(last, "big") + 1).to_bytes(16, "big"), each.last)
-
-
-def _pattern(pattern: str) -> str:
+def _regular(pattern: str) -> str:
     """A `like` pattern as a regular expression over the whole text; the engine behind it takes linear time."""
     return f"(?s)\\A{'.*'.join(re.escape(part) for part in like_parts(pattern))}\\z"
+
+
+def _and(left: Any, right: Any) -> Any:
+    return left & right
+
+
+def _or(left: Any, right: Any) -> Any:
+    return left | right

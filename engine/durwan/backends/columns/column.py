@@ -1,0 +1,219 @@
+"""One attribute as a column: read from plain values, kept without ranges and choices, narrowed to what a schema says.
+
+The base of a type is the type without its range or its choices. What is read once as the base of its type can be
+narrowed to every type of that base: two revisions may differ in ranges and read the same column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from durwan.backends.columns.batch import data_type, is_coded, is_text, place, units
+from durwan.backends.columns.polars_interface import pl
+from durwan.model import types
+from durwan.model.request import Attributes, KeyLookup
+from durwan.model.schema import Schema
+from durwan.model.types import Type
+from durwan.model.values import Value, reader
+
+# Values that equal each other across types, as 1 and True, are told apart by their type.
+_PLAIN: Final = frozenset({bool, int, float, str})
+
+
+@dataclass(frozen=True)
+class Column:
+    """The values of one attribute.
+
+    Attributes:
+        values: in the form of `durwan.backends.columns.batch`.
+        table: what the values count in, where they do.
+        beyond: the rows that columns cannot hold.
+    """
+
+    values: pl.Series
+    table: tuple[Value, ...] | None = None
+    beyond: tuple[int, ...] = ()
+
+    def texts(self) -> pl.Series:
+        """The values of a column of texts themselves; one that polars cannot hold is written with escapes."""
+        if self.table is None:
+            return self.values
+        texts = [str(value).encode("utf-8", "backslashreplace").decode() for value in self.table]
+        return pl.Series(texts or [None], dtype=pl.String).gather(self.values)
+
+
+def base_of(declared: Type) -> Type:
+    """The type without its range or its choices."""
+    match declared:
+        case types.Int():
+            return types.Int()
+        case types.Number():
+            return types.Number()
+        case types.String():
+            return types.String()
+        case types.SetOf(types.Int()):
+            return types.SetOf(types.Int())
+        case types.SetOf(types.String()):
+            return types.SetOf(types.String())
+        case _:
+            return declared
+
+
+def unknown_column(base: Type, height: int) -> Column:
+    """A column that knows nothing."""
+    return Column(pl.Series([None], dtype=data_type(base)).new_from_index(0, height), () if is_coded(base) else None)
+
+
+def column_of(raws: Iterable[Any], base: Type) -> Column:
+    """Plain data, each different value read once, just as the reference evaluator reads it."""
+    read, writer = reader(base), ColumnWriter(base)
+    seen: dict[object, Value | None] = {}
+    for raw in raws:
+        kind = type(raw)
+        key = (kind, raw) if kind in _PLAIN else repr(raw) if kind is list else None
+        if key is None:
+            writer.add(None if raw is None else read(raw))
+            continue
+        try:
+            writer.add(seen[key])
+        except KeyError:
+            value = seen[key] = read(raw)
+            writer.add(value)
+    return writer.column()
+
+
+class ColumnWriter:
+    """Writes a column of values that were read already."""
+
+    def __init__(self, declared: Type) -> None:
+        self._type = data_type(declared)
+        self._is_text = isinstance(declared, types.String | types.Scope)
+        self._is_coded = is_coded(declared)
+        self._forms: list[Any] = []
+        self._table: dict[Value, int] = {}
+        self._beyond: list[int] = []
+        self._form = _form_of(declared, self._table)
+
+    def add(self, value: Any) -> None:
+        """One row."""
+        if value is None:
+            self._forms.append(None)
+        elif self._is_text and not is_text(value):
+            self._beyond.append(len(self._forms))
+            self._forms.append(None)
+        else:
+            self._forms.append(self._form(value) if self._form else value)
+
+    def column(self) -> Column:
+        """What was written."""
+        values = pl.Series(self._forms, dtype=self._type)
+        return Column(values, tuple(self._table) if self._is_coded else None, tuple(self._beyond))
+
+
+def _form_of(declared: Type, table: dict[Value, int]) -> Callable[[Any], Any] | None:
+    """What makes the form of a column of a value; None where the value is its own form."""
+    match declared:
+        case types.Number():
+            return units
+        case types.Address():
+            return place
+        case types.Network() | types.SetOf():
+            return lambda value: table.setdefault(value, len(table))
+        case _:
+            return None
+
+
+# ---------------------------------------------------------------------------------------------------------- narrowing
+
+
+def narrowed(column: Column, declared: Type, schema: Schema) -> Column:
+    """A column of the base of a type as one of the type: what is outside its range or its choices is unknown.
+
+    Who holds a scope holds all that the schema says it includes.
+    """
+    value = pl.col("value")
+    match declared:
+        case types.Int(low, high) if low is not None:
+            return _where(column, value.is_between(pl.lit(low), pl.lit(high)))
+        case types.Number(low, high) if low is not None and high is not None:
+            least, most = (pl.lit(units(each), dtype=pl.Int128) for each in (low, high))
+            return _where(column, value.is_between(least, most))
+        case types.String(choices) if choices is not None:
+            return _where(column, value.is_in(pl.Series(choices, dtype=pl.String).implode()))
+        case types.SetOf(types.Scope()):
+            return replace(column, table=tuple(schema.held(held) for held in column.table or ()))  # type: ignore[arg-type]
+        case types.SetOf() if declared != base_of(declared):
+            return _of_members(column, reader(declared))
+        case _:
+            return column
+
+
+def _where(column: Column, condition: pl.Expr) -> Column:
+    known = pl.when(condition).then(pl.col("value"))
+    return replace(column, values=column.values.alias("value").to_frame().select(known).to_series())
+
+
+def _of_members(column: Column, read: Callable[[object], Any]) -> Column:
+    """A column of sets, those unknown of which a member is not what it should be."""
+    known = {code: read(held) for code, held in enumerate(column.table or ())}
+    codes = [None if value is None else code for code, value in known.items()]
+    if None not in codes:
+        return column
+    return replace(column, values=pl.Series(codes, dtype=pl.UInt32).gather(column.values))
+
+
+# --------------------------------------------------------------------------------------------------------------- keys
+
+
+class KeyColumns:
+    """The attributes of keys that requests name by their ids.
+
+    Args:
+        schema: what is declared.
+        keys: how an id becomes the key's attributes. It is asked once about each id, or again after very many.
+    """
+
+    _MOST = 100_000
+
+    def __init__(self, schema: Schema, keys: KeyLookup) -> None:
+        self._schema = schema
+        self._keys = keys
+        self._found: dict[str, Attributes] = {}
+
+    def completed(self, own: Column, path: str, ids: Column) -> Column:
+        """The column of an attribute of `key`, where a key is named by its id with what the key then has.
+
+        Args:
+            own: what requests say themselves, narrowed.
+            path: which attribute.
+            ids: the ids, counted in a table.
+        """
+        if not ids.table:
+            return own
+        writer = ColumnWriter(self._schema.attributes[path])
+        for key_id in ids.table:
+            writer.add(self._attributes(str(key_id)).read(path))
+        looked = writer.column()
+        found = looked.values.gather(ids.values)
+        outside = pl.Series(looked.beyond, dtype=pl.UInt32)
+        beyond = own.beyond + tuple(ids.values.is_in(outside.implode()).fill_null(value=False).arg_true())
+        if looked.table is not None:
+            found = found + len(own.table or ())
+        values = found if own.values.null_count() == len(own.values) else _either(ids.values, found, own.values)
+        table = None if looked.table is None else (own.table or ()) + looked.table
+        return Column(values, table, tuple(sorted(beyond)))
+
+    def _attributes(self, key_id: str) -> Attributes:
+        if key_id not in self._found:
+            if len(self._found) >= self._MOST:
+                self._found = {}
+            self._found[key_id] = Attributes(self._schema, {"key": key_id}, self._keys)
+        return self._found[key_id]
+
+
+def _either(ids: pl.Series, found: pl.Series, own: pl.Series) -> pl.Series:
+    """What was found where there is an id, and else what the request says."""
+    frame = pl.DataFrame([ids.alias("id"), found.alias("found"), own.alias("own")])
+    return frame.select(pl.when(pl.col("id").is_not_null()).then("found").otherwise("own")).to_series()

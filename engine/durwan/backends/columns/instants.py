@@ -1,0 +1,66 @@
+"""Instants in windows, as columns: looked up in the turns that a window takes over the instants of a batch."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import gcd
+from typing import Final
+
+from durwan.backends.columns.polars_interface import pl
+from durwan.model.window import Window
+
+# More turns of a window than this within the instants of a batch are not listed; each instant is asked about instead.
+_MOST_TURNS: Final = 100_000
+# How many equal pieces of time a table may have.
+_MOST_PIECES: Final = 1 << 18
+# And how much time altogether, in milliseconds: differences must not overflow.
+_LONGEST: Final = 1 << 60
+
+
+def in_window(instant: pl.Expr, frame: pl.DataFrame, window: Window) -> pl.Expr:
+    """Whether instants, an expression over a frame, are in a window."""
+    instants = frame.select(instant.alias("instant")).get_column("instant")
+    first, last = instants.min(), instants.max()
+    if not isinstance(first, int) or not isinstance(last, int):
+        return pl.lit(None, dtype=pl.Boolean)
+    turns = _turns(window, first, last)
+    if turns is None:
+        different = instants.unique().drop_nulls()
+        answers = pl.Series([window.contains(each) for each in different], dtype=pl.Boolean)
+        return instant.replace_strict(different, answers, default=None, return_dtype=pl.Boolean)
+    return _looked_up(instant, first, last, *turns)
+
+
+def _turns(window: Window, first: int, last: int) -> tuple[list[int], list[bool | None]] | None:
+    """From when on the window says what; None where that is too long a list."""
+    starts: list[int] = []
+    answers: list[bool | None] = []
+    at: int | None = first
+    while at is not None and at <= last:
+        answer, change = window.at(at)
+        starts.append(at)
+        answers.append(answer)
+        if len(starts) > _MOST_TURNS:
+            return None
+        at = change
+    return starts, answers
+
+
+def _looked_up(instant: pl.Expr, first: int, last: int, starts: list[int], answers: list[bool | None]) -> pl.Expr:
+    """The answer in the turn in which an instant lies.
+
+    Windows turn at whole hours or quarters of them: pieces of time as long as all turns allow make up a small table, and
+    an instant's piece is found by one division, ten times faster than by a search.
+    """
+    turns = starts[1:]
+    piece = gcd(*(later - earlier for earlier, later in pairwise(turns))) or last - first + 1
+    base = turns[0] - -(-(turns[0] - first) // piece) * piece if turns else first
+    pieces = (last - base) // piece + 1
+    if pieces > _MOST_PIECES or last - base > _LONGEST:
+        found = pl.lit(pl.Series(turns, dtype=pl.Int64)).search_sorted(instant, side="right")
+        known = pl.lit(pl.Series(answers, dtype=pl.Boolean)).gather(found)
+        return pl.when(instant.is_not_null()).then(known)
+    edges = pl.Series(turns, dtype=pl.Int64)
+    middles = pl.int_range(0, pieces, dtype=pl.Int64, eager=True) * piece + base
+    table = pl.Series(answers, dtype=pl.Boolean).gather(edges.search_sorted(middles, side="right"))
+    return pl.lit(table).gather(((instant - base) // piece).cast(pl.UInt32))

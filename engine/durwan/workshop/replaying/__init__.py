@@ -1,0 +1,1 @@
+"""What another policy would have done to the requests that were really made."""

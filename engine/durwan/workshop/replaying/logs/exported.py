@@ -1,0 +1,56 @@
+"""The audit log's export in Parquet: a row for each decision, its request as a JSON text in `contexts`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from durwan.backends.columns.polars_interface import pl
+from durwan.workshop.replaying.logs.broken import BrokenRecords
+from durwan.workshop.replaying.logs.lines import LineColumns, NoRecordError, read_object
+from durwan.workshop.replaying.logs.sources import RECORDED
+
+_STEP: Final = 16_384
+_COLUMNS: Final = ("now", "action", "contexts", *RECORDED)
+
+
+def is_export(schema: Mapping[str, pl.DataType]) -> bool:
+    """Whether a Parquet file with these columns is such an export."""
+    return schema.keys() >= {"now", "contexts"} and schema["contexts"] == pl.String
+
+
+class ExportedFile:
+    """One such file. See `LogFile`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = path.stat().st_size
+        self.position = 0
+        self._scan = pl.scan_parquet(path)
+        self.rows: int | None = int(self._scan.select(pl.len()).collect().item())
+
+    def steps(self, broken: BrokenRecords) -> Iterator[LineColumns]:
+        """See `LogFile`."""
+        names = [name for name in _COLUMNS if name in self._scan.collect_schema()]
+        done = 0
+        for frame in self._scan.select(names).collect_batches(chunk_size=_STEP, maintain_order=True):
+            requests: list[dict[str, Any]] = []
+            outcomes: list[Mapping[str, Any] | None] = []
+            for row in frame.iter_rows(named=True):
+                done += 1
+                try:
+                    requests.append(_request(row))
+                    outcomes.append(row)
+                except NoRecordError as error:
+                    broken.add(self.path, done, str(error), json.dumps(row))
+            self.position = self.size * done // max(self.rows or 0, 1)
+            if requests:
+                yield LineColumns(requests, outcomes)
+
+
+def _request(row: Mapping[str, Any]) -> dict[str, Any]:
+    if row["now"] is None or row["contexts"] is None:
+        raise NoRecordError("the audit log could not record this request")
+    return {**read_object(row["contexts"].encode()), "action": row.get("action"), "now": row["now"]}

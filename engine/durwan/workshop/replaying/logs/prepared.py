@@ -1,0 +1,256 @@
+"""Logs in Parquet that were read once: each attribute a column in the form in which it is computed with.
+
+A directory of parts. A part has these columns, and `tables` in its metadata, a JSON object:
+
+| column | holds |
+|---|---|
+| `action`, `now` | as in `durwan.backends.columns.batch` |
+| `risk.score:int` | an attribute, by its path and its base type; none where nothing is known of it in the part |
+| `key` | which of the ids of keys, where the request names its key by its id |
+| `effect`, `rule`, `status`, `code` | what was decided, where that was recorded |
+| `request` | the whole request as a JSON text, unless it was left out |
+| `beyond` | which attributes columns cannot hold; null nearly everywhere |
+
+Columns that are not asked for are not read, so they cost nothing but room.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from durwan.backends.columns.batch import ACTION, NOW
+from durwan.backends.columns.column import Column
+from durwan.backends.columns.polars_interface import pl
+from durwan.errors import DurwanError
+from durwan.model.address import NetworkSet
+from durwan.model.types import Type
+from durwan.model.values import Value, read_value
+from durwan.workshop.replaying.logs.broken import BrokenRecords
+from durwan.workshop.replaying.logs.sources import RECORDED, Columns
+
+VERSION: Final = 1
+# Rows of a part: enough for what is done once a part to vanish, few enough for two at a time to be small.
+PART: Final = 262_144
+_META: Final = "durwan.prepared"
+_KEY: Final = "key"
+_REQUEST: Final = "request"
+_BEYOND: Final = "beyond"
+
+
+class PreparedLogError(DurwanError):
+    """A prepared log that cannot be used; the text says what to do."""
+
+
+class PreparedColumns:
+    """One part. See `Columns`."""
+
+    def __init__(self, path: Path, tables: Mapping[str, list[Any]], masked: Mapping[str, int], height: int) -> None:
+        self.height = height
+        self.masked: Counter[str] = Counter(masked)
+        self._path = path
+        self._tables = tables
+        self._names = frozenset(pl.read_parquet_schema(path))
+        self._series: dict[str, pl.Series] = {}
+
+    def load(self, paths: Mapping[str, Type]) -> None:
+        """See `Columns`."""
+        wanted = {ACTION, NOW, _KEY, _BEYOND, *(column_name(path, base) for path, base in paths.items())}
+        self._read(wanted)
+
+    def _read(self, names: Iterable[str]) -> None:
+        missing = [name for name in names if name in self._names and name not in self._series]
+        if missing:
+            frame = pl.read_parquet(self._path, columns=missing, use_statistics=False)
+            self._series.update((series.name, series) for series in frame)
+
+    def _get(self, name: str) -> pl.Series | None:
+        self._read([name])
+        return self._series.get(name)
+
+    def action(self) -> Column:
+        """See `Columns`."""
+        return self._coded(ACTION)
+
+    def now(self) -> pl.Series:
+        """See `Columns`."""
+        return self._always(NOW)
+
+    def _always(self, name: str) -> pl.Series:
+        found = self._get(name)
+        if found is None:
+            raise PreparedLogError(
+                f"{self._path} has no column {name!r}: the log was prepared for other policies; prepare it for these"
+            )
+        return found
+
+    def column(self, path: str, base: Type) -> Column:
+        """See `Columns`."""
+        name = column_name(path, base)
+        table = tuple(_values(self._tables[name], base)) if name in self._tables else None
+        return Column(self._always(name), table, self._beyond(path))
+
+    def _beyond(self, path: str) -> tuple[int, ...]:
+        marked = self._get(_BEYOND)
+        if marked is None or marked.null_count() == self.height:
+            return ()
+        return tuple(marked.list.contains(path).fill_null(value=False).arg_true())
+
+    def key_ids(self) -> Column:
+        """See `Columns`."""
+        return self._coded(_KEY)
+
+    def _coded(self, name: str) -> Column:
+        return Column(self._always(name), tuple(self._tables[name]))
+
+    def recorded(self) -> pl.DataFrame | None:
+        """See `Columns`."""
+        self._read(RECORDED)
+        columns = [self._series[name] for name in RECORDED if name in self._series]
+        found = pl.DataFrame(columns) if columns else None
+        return None if found is None or found.get_column("effect").null_count() == self.height else found
+
+    def requests(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """See `Columns`."""
+        texts = self._get(_REQUEST)
+        if texts is None:
+            raise PreparedLogError(
+                f"{self._path} was prepared without whole requests: prepare it with them for examples"
+            )
+        return [json.loads(text) for text in texts.gather(list(rows))]
+
+    def texts(self) -> pl.Series | None:
+        """See `Columns`."""
+        return self._get(_REQUEST)
+
+
+def column_name(path: str, base: Type) -> str:
+    """The name of the column of an attribute."""
+    return f"{path}:{base}"
+
+
+def _values(raws: list[Any], base: Type) -> list[Value]:
+    return [read_value(base, raw) or frozenset() for raw in raws]
+
+
+def _plain(value: Any) -> Any:
+    """A value of a table as JSON has it."""
+    if isinstance(value, NetworkSet):
+        return value.networks()
+    return sorted(value) if isinstance(value, frozenset) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - members of one type
+
+
+class PreparedFile:
+    """One part of a prepared log. See `LogFile`."""
+
+    def __init__(self, path: Path, meta: str) -> None:
+        self.path = path
+        self.size = path.stat().st_size
+        self.position = 0
+        self._meta = json.loads(meta)
+        if self._meta.get("version") != VERSION:
+            raise PreparedLogError(f"{path} was prepared by another version of durwan: prepare the log again")
+        self.rows: int | None = self._meta["rows"]
+
+    def steps(self, broken: BrokenRecords) -> Iterator[PreparedColumns]:
+        """See `LogFile`: broken records were put aside when the log was prepared."""
+        del broken
+        self.position = self.size
+        yield PreparedColumns(self.path, self._meta["tables"], self._meta["masked"], self.rows or 0)
+
+
+def prepared_file(path: Path) -> PreparedFile | None:
+    """The part in a Parquet file; None where it is none."""
+    meta = pl.read_parquet_metadata(path).get(_META)
+    return None if meta is None else PreparedFile(path, meta)
+
+
+# ------------------------------------------------------------------------------------------------------------ writing
+
+
+def write_prepared(
+    steps: Iterable[Columns], attributes: Iterable[tuple[str, Type]], folder: Path, *, whole: bool = True
+) -> int:
+    """Writes requests as a prepared log; how many.
+
+    Args:
+        steps: the requests.
+        attributes: the paths and base types that are kept as columns.
+        folder: where; it must not be there yet, and is there when all is written.
+        whole: whether whole requests are kept beside the columns, for examples; they take most of the room.
+
+    Raises:
+        PreparedLogError: the folder is there already.
+        OSError: it cannot be written.
+    """
+    if folder.exists():
+        raise PreparedLogError(f"{folder} is there already: name a directory that is not")
+    temporary = folder.with_name(f".{folder.name}.new")
+    temporary.mkdir(parents=True)
+    count = number = 0
+    part = _Part(tuple(attributes), whole=whole)
+    for step in steps:
+        count += step.height
+        part.add(step)
+        if part.height >= PART:
+            part.write(temporary / f"part-{number:06}.parquet")
+            part, number = _Part(part.attributes, whole=whole), number + 1
+    if part.height or not number:
+        part.write(temporary / f"part-{number:06}.parquet")
+    temporary.rename(folder)
+    return count
+
+
+class _Part:
+    def __init__(self, attributes: tuple[tuple[str, Type], ...], *, whole: bool) -> None:
+        self.attributes = attributes
+        self.height = 0
+        self._whole = whole
+        self._frames: list[pl.DataFrame] = []
+        self._tables: dict[str, dict[Value, int]] = {ACTION: {}, _KEY: {}}
+        self._masked: Counter[str] = Counter()
+
+    def add(self, step: Columns) -> None:
+        """Some more rows."""
+        self.height += step.height
+        beyond: dict[int, list[str]] = {}
+        frame = [self._coded(ACTION, step.action()), step.now().alias(NOW), self._coded(_KEY, step.key_ids())]
+        for path, base in self.attributes:
+            column = step.column(path, base)
+            frame.append(self._coded(column_name(path, base), column))
+            for row in column.beyond:
+                beyond.setdefault(row, []).append(path)
+        frame.append(pl.Series(_BEYOND, [beyond.get(row) for row in range(step.height)], dtype=pl.List(pl.String)))
+        frame += self._recorded(step)
+        texts = step.texts() if self._whole else None
+        if texts is not None:
+            frame.append(texts.alias(_REQUEST))
+        self._masked += step.masked
+        self._frames.append(pl.DataFrame(frame))
+
+    def _recorded(self, step: Columns) -> list[pl.Series]:
+        found = step.recorded()
+        if found is None:
+            found = pl.DataFrame(schema=dict(RECORDED)).clear(step.height)
+        return found.get_columns()
+
+    def _coded(self, name: str, column: Column) -> pl.Series:
+        """The column under its name; what counts in a table of the step counts in that of the part."""
+        if column.table is None:
+            return column.values.alias(name)
+        table = self._tables.setdefault(name, {})
+        codes = [table.setdefault(value, len(table)) for value in column.table]
+        return pl.Series(codes, dtype=pl.UInt32).gather(column.values).alias(name)
+
+    def write(self, path: Path) -> None:
+        """All of it, to a file."""
+        tables = {name: [_plain(value) for value in table] for name, table in self._tables.items()}
+        meta = {"version": VERSION, "rows": self.height, "tables": tables, "masked": dict(self._masked)}
+        frame = pl.concat(self._frames) if self._frames else pl.DataFrame()
+        frame.write_parquet(path, compression="lz4", row_group_size=PART, metadata={_META: json.dumps(meta)})
+
+
+__all__ = ["PART", "PreparedLogError", "prepared_file", "write_prepared"]
