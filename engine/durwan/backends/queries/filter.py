@@ -1,8 +1,8 @@
 """What a filter is: a decision of which only a part is known, as a query for the rest.
 
-Three steps: what is known is written into the rules and worked out (`residual.py`); what is left is translated, for
-SQL by `translation.py` and the dialects beside it, for polars by `natural_columns.py`; `forms.py` says in which form
-columns hold attributes.
+Three steps: what is known is written into the rules and worked out (`residual.py`); what is left is translated
+by the walk in `translation.py`, for each form of a query by the file that has its name; `forms.py` says what columns
+hold.
 """
 
 from __future__ import annotations
@@ -92,10 +92,12 @@ class Filter:
         Raises:
             DurwanError: polars is not installed.
         """
-        from durwan.backends.queries.natural_columns import NaturalTranslation  # noqa: PLC0415 - polars is an extra
+        from durwan.backends.columns.polars_interface import pl  # noqa: PLC0415 - polars is an extra
+        from durwan.backends.queries.polars_translation import PolarsTranslation  # noqa: PLC0415 - polars is an extra
 
-        translation = NaturalTranslation(self._residual.program, self.columns.get, self._instants)
-        return translation.truth(self._residual.condition)
+        columns = {path: pl.col(column) for path, column in self.columns.items()}
+        translation = PolarsTranslation(self._residual.program, columns.get, self._instants)
+        return translation.condition(self._residual.condition)
 
     def schema(self) -> pl.Schema:
         """The types that the columns have in polars.
@@ -103,7 +105,7 @@ class Filter:
         Raises:
             DurwanError: polars is not installed.
         """
-        from durwan.backends.queries.natural_columns import natural_schema  # noqa: PLC0415 - polars is an extra
+        from durwan.backends.queries.polars_translation import natural_schema  # noqa: PLC0415 - polars is an extra
 
         return natural_schema(self.declared)
 

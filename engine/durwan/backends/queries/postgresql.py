@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from durwan.backends.queries.fragments import Fragment, junction, listed, parameter, sql
-from durwan.backends.queries.translation import Term, Translation, if_known, truth
+from durwan.backends.queries.sql_translation import SqlTranslation, if_known
+from durwan.backends.queries.translation import Term, truth
 from durwan.backends.queries.turns import Turns
 from durwan.model import types
 from durwan.model.address import NetworkSet, format_address
@@ -27,12 +28,12 @@ _IS_INT: Final = f"{{}} BETWEEN {INT64_MIN} AND {INT64_MAX}"
 _BEYOND: Final = "timestamptz '10000-01-01 00:00:00+00'"
 
 
-class PostgresqlTranslation(Translation):
+class PostgresqlTranslation(SqlTranslation):
     """Translates the condition of a filter for PostgreSQL."""
 
     # -------------------------------------------------------------------------------------------------------- values
 
-    def read(self, column: Fragment, declared: Type) -> Term:  # noqa: D102 - as in the base
+    def read(self, column: Fragment, declared: Type) -> Term[Fragment]:  # noqa: D102 - as in the base
         return Term(declared, (self._read_column(column, declared),))
 
     def _read_column(self, column: Fragment, declared: Type) -> Fragment:
@@ -87,10 +88,10 @@ class PostgresqlTranslation(Translation):
         )
         return self.steps.bind(if_known([array], found))
 
-    def unknown(self, declared: Type) -> Term:  # noqa: D102 - as in the base
+    def unknown(self, declared: Type) -> Term[Fragment]:  # noqa: D102 - as in the base
         return Term(declared, (sql(f"CAST(NULL AS {_type_of(declared)})"),))
 
-    def literal(self, value: Any, declared: Type) -> Term:  # noqa: D102 - as in the base
+    def literal(self, value: Any, declared: Type) -> Term[Fragment]:  # noqa: D102 - as in the base
         match declared:
             case types.Bool():
                 return truth(sql("TRUE" if value else "FALSE"))
@@ -99,30 +100,27 @@ class PostgresqlTranslation(Translation):
             case _:
                 return Term(declared, (_cast(value, _type_of(declared)),))
 
-    def default(self, term: Term, fallback: Term) -> Term:  # noqa: D102 - as in the base
+    def default(self, term: Term[Fragment], fallback: Term[Fragment]) -> Term[Fragment]:  # noqa: D102 - as in the base
         return Term(term.type, (sql("coalesce({}, {})", term.value, fallback.value),))
 
-    def decimal_of(self, term: Term) -> Term:  # noqa: D102 - as in the base
+    def decimal_of(self, term: Term[Fragment]) -> Term[Fragment]:  # noqa: D102 - as in the base
         return Term(types.Number(), term.values)
 
     # --------------------------------------------------------------------------------------------------------- tests
 
-    def compared(self, sign: str, left: Term, right: Term) -> Fragment:  # noqa: D102 - as in the base
-        return sql(f"({{}} {sign} {{}})", left.value, right.value)
-
-    def sum(self, sign: str, left: Term, right: Term, result: Type) -> Term:  # noqa: D102 - as in the base
+    def sum(self, sign: str, left: Term[Fragment], right: Term[Fragment], result: Type) -> Term[Fragment]:  # noqa: D102 - as in the base
         return self._fitting(sql(f"({{}} {sign} {{}})", left.value, right.value), result)
 
-    def product(self, term: Term, factor: int | Decimal, result: Type) -> Term:  # noqa: D102 - as in the base
+    def product(self, term: Term[Fragment], factor: int | Decimal, result: Type) -> Term[Fragment]:  # noqa: D102 - as in the base
         return self._fitting(sql("({} * {})", term.value, _cast(factor, "numeric")), result)
 
-    def _fitting(self, number: Fragment, result: Type) -> Term:
+    def _fitting(self, number: Fragment, result: Type) -> Term[Fragment]:
         """The number, if its type holds it."""
         bound = self.steps.bind(number)
         test = _is_decimal(bound) if isinstance(result, types.Number) else sql(_IS_INT, bound)
         return Term(result, (sql("CASE WHEN {} THEN {} END", test, bound),))
 
-    def is_member(self, term: Term, members: Sequence[Any]) -> Fragment:  # noqa: D102 - as in the base
+    def is_member(self, term: Term[Fragment], members: Sequence[Any]) -> Fragment:  # noqa: D102 - as in the base
         values = list(members)
         if isinstance(term.type, types.Address):
             values = [format_address(each) for each in members]
@@ -131,7 +129,7 @@ class PostgresqlTranslation(Translation):
             values = [Decimal(each) for each in members]
         return sql("({} = ANY({}))", term.value, _cast(values, f"{_type_of(term.type)}[]"))
 
-    def in_network(self, address: Term, network: NetworkSet) -> Fragment:  # noqa: D102 - as in the base
+    def in_network(self, address: Term[Fragment], network: NetworkSet) -> Fragment:  # noqa: D102 - as in the base
         found = [(format_address(each.first), format_address(each.last)) for each in network.ranges()]
         place = self.steps.bind(address.value)
         if len(found) <= _FEW:
@@ -139,25 +137,25 @@ class PostgresqlTranslation(Translation):
             return junction("OR", tests)
         return sql("(mod(width_bucket({}, {}), 2) = 1)", place, _cast(_breaks(network), "inet[]"))
 
-    def in_network_of(self, address: Term, network: Term) -> Fragment:  # noqa: D102 - as in the base
+    def in_network_of(self, address: Term[Fragment], network: Term[Fragment]) -> Fragment:  # noqa: D102 - as in the base
         place = self.steps.bind(address.value)
         members, one = _members(network.value), _unmapped(_MEMBER)
         found = sql("EXISTS (SELECT 1 FROM {} WHERE {} <<= {})", members, place, one)
         return if_known([place, network.value], found)
 
-    def in_window(self, instant: Term, found: Turns) -> Fragment:  # noqa: D102 - as in the base
+    def in_window(self, instant: Term[Fragment], found: Turns) -> Fragment:  # noqa: D102 - as in the base
         starts, answers = _cast(found.starts, "bigint[]"), _cast(found.answers, "boolean[]")
         return sql("({})[width_bucket(CAST({} AS bigint), {})]", answers, instant.value, starts)
 
-    def like(self, text: Term, parts: Sequence[str]) -> Fragment:  # noqa: D102 - as in the base
+    def like(self, text: Term[Fragment], parts: Sequence[str]) -> Fragment:  # noqa: D102 - as in the base
         pattern = "%".join("".join(f"\\{each}" if each in "\\%_" else each for each in part) for part in parts)
         return sql("({} LIKE {})", text.value, _cast(pattern, "text"))
 
-    def has(self, held: Term, one: Term) -> Fragment:  # noqa: D102 - as in the base
+    def has(self, held: Term[Fragment], one: Term[Fragment]) -> Fragment:  # noqa: D102 - as in the base
         wanted = self.steps.bind(one.value)
         return if_known([wanted], sql("({} = ANY({}))", wanted, held.value))
 
-    def has_at_least(self, held: Term, wanted: Sequence[Any], least: int) -> Fragment:  # noqa: D102 - as in the base
+    def has_at_least(self, held: Term[Fragment], wanted: Sequence[Any], least: int) -> Fragment:  # noqa: D102 - as in the base
         found = sql(
             "((SELECT count(DISTINCT durwan_one) FROM {} WHERE durwan_one = ANY({})) >= {})",
             _members(held.value),

@@ -15,8 +15,9 @@ from durwan.backends.queries.address_ranges import breaks, in_sixteen, ranges_in
 from durwan.backends.queries.filter_error import NoFormError
 from durwan.backends.queries.forms import JSON_NUL
 from durwan.backends.queries.fragments import Fragment, junction, listed, parameter, sql
+from durwan.backends.queries.sql_translation import SqlTranslation, if_known
 from durwan.backends.queries.sqlite_decimals import DecimalPairs, pair_of
-from durwan.backends.queries.translation import Term, Translation, if_known, truth
+from durwan.backends.queries.translation import Term, truth
 from durwan.backends.queries.turns import Turns
 from durwan.model import types
 from durwan.model.address import NetworkSet
@@ -40,12 +41,12 @@ FROM durwan_search WHERE durwan_low < durwan_high) \
 SELECT durwan_low FROM durwan_search WHERE durwan_low = durwan_high)"""
 
 
-class SqliteTranslation(Translation):
+class SqliteTranslation(SqlTranslation):
     """Translates the condition of a filter for SQLite."""
 
     # -------------------------------------------------------------------------------------------------------- values
 
-    def read(self, column: Fragment, declared: Type) -> Term:  # noqa: D102 - as in the base
+    def read(self, column: Fragment, declared: Type) -> Term[Fragment]:  # noqa: D102 - as in the base
         match declared:
             case types.Number(low, high):
                 return self._pairs.read(column, low, high)
@@ -60,11 +61,11 @@ class SqliteTranslation(Translation):
     def _pairs(self) -> DecimalPairs:
         return DecimalPairs(self.steps)
 
-    def unknown(self, declared: Type) -> Term:  # noqa: D102 - as in the base
+    def unknown(self, declared: Type) -> Term[Fragment]:  # noqa: D102 - as in the base
         null = sql("NULL")
         return Term(declared, (null, null) if isinstance(declared, types.Number) else (null,))
 
-    def literal(self, value: Any, declared: Type) -> Term:  # noqa: D102 - as in the base
+    def literal(self, value: Any, declared: Type) -> Term[Fragment]:  # noqa: D102 - as in the base
         match declared:
             case types.Bool():
                 return truth(sql("TRUE" if value else "FALSE"))
@@ -75,26 +76,21 @@ class SqliteTranslation(Translation):
             case _:
                 return Term(declared, (parameter(value),))
 
-    def default(self, term: Term, fallback: Term) -> Term:  # noqa: D102 - as in the base
+    def default(self, term: Term[Fragment], fallback: Term[Fragment]) -> Term[Fragment]:  # noqa: D102 - as in the base
         pairs = zip(term.values, fallback.values, strict=True)
         return Term(term.type, tuple(sql("coalesce({}, {})", *pair) for pair in pairs))
 
-    def decimal_of(self, term: Term) -> Term:  # noqa: D102 - as in the base
+    def decimal_of(self, term: Term[Fragment]) -> Term[Fragment]:  # noqa: D102 - as in the base
         return self._pairs.of_int(term.value)
 
     # --------------------------------------------------------------------------------------------------------- tests
 
-    def compared(self, sign: str, left: Term, right: Term) -> Fragment:  # noqa: D102 - as in the base
-        if isinstance(left.type, types.Number):
-            return sql(f"(({{}}, {{}}) {sign} ({{}}, {{}}))", *left.values, *right.values)
-        return sql(f"({{}} {sign} {{}})", left.value, right.value)
-
-    def sum(self, sign: str, left: Term, right: Term, result: Type) -> Term:  # noqa: D102 - as in the base
+    def sum(self, sign: str, left: Term[Fragment], right: Term[Fragment], result: Type) -> Term[Fragment]:  # noqa: D102 - as in the base
         if isinstance(result, types.Number):
             return self._pairs.sum(sign, left, right)
         return Term(result, (self._whole(sql(f"({{}} {sign} {{}})", left.value, right.value)),))
 
-    def product(self, term: Term, factor: int | Decimal, result: Type) -> Term:  # noqa: D102 - as in the base
+    def product(self, term: Term[Fragment], factor: int | Decimal, result: Type) -> Term[Fragment]:  # noqa: D102 - as in the base
         if isinstance(result, types.Number):
             return self._pairs.product(term, factor)
         return Term(result, (self._whole(sql("({} * {})", term.value, parameter(factor))),))
@@ -103,7 +99,7 @@ class SqliteTranslation(Translation):
         """The number, if 64 bits held it."""
         return sql("CASE WHEN typeof({n}) = 'integer' THEN {n} END", n=self.steps.bind(number))
 
-    def is_member(self, term: Term, members: Sequence[Any]) -> Fragment:  # noqa: D102 - as in the base
+    def is_member(self, term: Term[Fragment], members: Sequence[Any]) -> Fragment:  # noqa: D102 - as in the base
         if isinstance(term.type, types.Number):
             rows = [sql("({}, {})", *self.literal(each, term.type).values) for each in members]
             return sql("(({}, {}) IN (VALUES {}))", *term.values, listed(rows))
@@ -111,7 +107,7 @@ class SqliteTranslation(Translation):
             return sql("({} IN ({}))", term.value, listed([self.literal(each, term.type).value for each in members]))
         return sql("({} IN {})", term.value, _one_of(members))
 
-    def in_network(self, address: Term, network: NetworkSet) -> Fragment:  # noqa: D102 - as in the base
+    def in_network(self, address: Term[Fragment], network: NetworkSet) -> Fragment:  # noqa: D102 - as in the base
         found = ranges_in_sixteen(network)
         place = self.steps.bind(address.value)
         if len(found) <= _FEW:
@@ -119,7 +115,7 @@ class SqliteTranslation(Translation):
             return junction("OR", tests)
         return if_known([place], sql("({} % 2 = 1)", self._places(breaks(found), 16, place)))
 
-    def in_network_of(self, address: Term, network: Term) -> Fragment:  # noqa: D102 - as in the base
+    def in_network_of(self, address: Term[Fragment], network: Term[Fragment]) -> Fragment:  # noqa: D102 - as in the base
         place = self.steps.bind(address.value)
         found = sql(
             "EXISTS (SELECT 1 FROM json_each({}) AS durwan_one "
@@ -129,7 +125,7 @@ class SqliteTranslation(Translation):
         )
         return if_known([place, network.value], found)
 
-    def in_window(self, instant: Term, found: Turns) -> Fragment:  # noqa: D102 - as in the base
+    def in_window(self, instant: Term[Fragment], found: Turns) -> Fragment:  # noqa: D102 - as in the base
         digits = sql(
             f"CASE WHEN {{t}} BETWEEN {TIME_MIN} AND {TIME_MAX} "
             f"THEN CAST(printf('%0{_INSTANT_DIGITS}d', {{t}} + {-TIME_MIN}) AS BLOB) END",
@@ -145,7 +141,7 @@ class SqliteTranslation(Translation):
         packed, count = parameter(b"".join(table)), parameter(len(table))
         return self.steps.bind(sql(_SEARCH, table=packed, count=count, width=parameter(width), wanted=wanted))
 
-    def like(self, text: Term, parts: Sequence[str]) -> Fragment:  # noqa: D102 - as in the base
+    def like(self, text: Term[Fragment], parts: Sequence[str]) -> Fragment:  # noqa: D102 - as in the base
         pattern = "*".join("".join(f"[{each}]" if each in "*?[" else each for each in part) for part in parts)
         if len(pattern.encode()) > _LONGEST_PATTERN:
             raise NoFormError("SQLite takes patterns of at most 50,000 bytes")
@@ -153,11 +149,11 @@ class SqliteTranslation(Translation):
 
     # ---------------------------------------------------------------------------------------------- sets and networks
 
-    def has(self, held: Term, one: Term) -> Fragment:  # noqa: D102 - as in the base
+    def has(self, held: Term[Fragment], one: Term[Fragment]) -> Fragment:  # noqa: D102 - as in the base
         wanted = self.steps.bind(one.value)
         return if_known([held.value, wanted], sql("({} IN ({}))", wanted, _members(held.value)))
 
-    def has_at_least(self, held: Term, wanted: Sequence[Any], least: int) -> Fragment:  # noqa: D102 - as in the base
+    def has_at_least(self, held: Term[Fragment], wanted: Sequence[Any], least: int) -> Fragment:  # noqa: D102 - as in the base
         found = sql(
             "((SELECT count(DISTINCT durwan_one.value) FROM json_each({}) AS durwan_one "
             "WHERE durwan_one.value IN {}) >= {})",

@@ -33,7 +33,7 @@ class DecimalPairs:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
 
-    def read(self, column: Fragment, low: Decimal | None, high: Decimal | None) -> Term:
+    def read(self, column: Fragment, low: Decimal | None, high: Decimal | None) -> Term[Fragment]:
         """The decimal that a column has as text, in the form of a request, or as an integer; within a range, if any."""
         bind = self._steps.bind
         is_read = sql("typeof({c}) = 'integer' OR (typeof({c}) = 'text' AND instr({c}, char(0)) = 0)", c=column)
@@ -46,17 +46,17 @@ class DecimalPairs:
         found = self._normal(whole, rest)
         return found if low is None or high is None else self._within(found, low, high)
 
-    def of_int(self, number: Fragment) -> Term:
+    def of_int(self, number: Fragment) -> Term[Fragment]:
         """An int."""
         bound = self._steps.bind(number)
         return Term(NUMBER, (bound, sql("({} * 0)", bound)))
 
-    def sum(self, sign: str, left: Term, right: Term) -> Term:
+    def sum(self, sign: str, left: Term[Fragment], right: Term[Fragment]) -> Term[Fragment]:
         """The exact sum or difference; NULL where it has more than 18 digits before the point."""
         (high, low), (other_high, other_low) = left.values, right.values
         return self._normal(sql(f"({{}} {sign} {{}})", high, other_high), sql(f"({{}} {sign} {{}})", low, other_low))
 
-    def product(self, term: Term, factor: int | Decimal) -> Term:
+    def product(self, term: Term[Fragment], factor: int | Decimal) -> Term[Fragment]:
         """The exact product; NULL where it has too many digits, before or after the point."""
         units = int(EXACT.multiply(Decimal(factor), Decimal(ONE)))
         if units == 0:
@@ -71,7 +71,7 @@ class DecimalPairs:
         )
         return self._normal(sql("CASE WHEN {} THEN {} END", fits, high), low)
 
-    def _limbs(self, term: Term) -> list[Fragment]:
+    def _limbs(self, term: Term[Fragment]) -> list[Fragment]:
         """Five parts of nine digits, the lowest first, all of one sign."""
         bind = self._steps.bind
         high, low = map(bind, term.values)
@@ -99,7 +99,7 @@ class DecimalPairs:
             found.append(self._steps.bind(junction("+", terms) if terms else sql("({} * 0)", limbs[0])))
         return found
 
-    def _normal(self, whole: Fragment, rest: Fragment) -> Term:
+    def _normal(self, whole: Fragment, rest: Fragment) -> Term[Fragment]:
         """The pair of a whole part and a rest that may be below 0, or 1 and more; NULL if it has too many digits."""
         bind = self._steps.bind
         whole, rest = bind(whole), bind(rest)
@@ -109,7 +109,7 @@ class DecimalPairs:
         fits = sql(f"({{}}, {{}}) BETWEEN (-{ONE}, 1) AND ({ONE - 1}, {ONE - 1})", high, low)
         return Term(NUMBER, tuple(bind(sql("CASE WHEN {} THEN {} END", fits, each)) for each in (high, low)))
 
-    def _within(self, term: Term, low: Decimal, high: Decimal) -> Term:
+    def _within(self, term: Term[Fragment], low: Decimal, high: Decimal) -> Term[Fragment]:
         bounds = [parameter(each) for bound in (low, high) for each in pair_of(bound)]
         fits = sql("({}, {}) BETWEEN ({}, {}) AND ({}, {})", *term.values, *bounds)
         return Term(
