@@ -96,22 +96,36 @@ def _awaited(reached: str) -> str:
 @contextmanager
 def asking(reached: str) -> Generator[Callable[[Filter, Sequence[Mapping[str, Any]]], list[bool | None]]]:
     """What asks a temporary table of a server for the rows of a filter."""
+    with answering(reached) as answer:
+
+        def ask(found: Filter, rows: Sequence[Mapping[str, Any]]) -> list[bool | None]:
+            return [one for (one,) in answer(found.declared, [found.sql("postgresql")], rows)]
+
+        yield ask
+
+
+@contextmanager
+def answering(reached: str) -> Generator[Callable[..., list[tuple[bool | None, ...]]]]:
+    """What asks a temporary table, of columns with declared types, for several conditions, one after the other."""
     connection = import_module("psycopg").connect(reached, autocommit=True)
 
-    def ask(found: Filter, rows: Sequence[Mapping[str, Any]]) -> list[bool | None]:
-        kinds = {column: _type_of(declared) for column, declared in found.declared.items()}
+    def ask(
+        declared: Mapping[str, Type], conditions: Sequence[tuple[str, Sequence[Any]]], rows: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[bool | None, ...]]:
+        kinds = {column: _type_of(each) for column, each in declared.items()}
         columns = "".join(f', "{name}" {kind}' for name, kind in kinds.items())
         places = "".join(f", CAST(%s AS {kind})" for kind in kinds.values())
-        text, parameters = found.sql("postgresql")
+        texts = ", ".join(text for text, _ in conditions)
+        parameters = [each for _, values in conditions for each in values]
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE IF EXISTS asked")
             cursor.execute(f"CREATE TEMPORARY TABLE asked (id integer{columns})")
             cursor.executemany(
                 f"INSERT INTO asked VALUES (%s{places})",  # noqa: S608 - types of ours
-                [(number, *(row[name] for name in kinds)) for number, row in enumerate(rows)],
+                [(number, *(row.get(name) for name in kinds)) for number, row in enumerate(rows)],
             )
-            cursor.execute(f"SELECT {text} FROM asked ORDER BY id", parameters)  # noqa: S608 - what is under test
-            return [answer for (answer,) in cursor.fetchall()]
+            cursor.execute(f"SELECT {texts} FROM asked ORDER BY id", parameters)  # noqa: S608 - what is under test
+            return [*cursor.fetchall()]
 
     with connection:
         yield ask
@@ -123,4 +137,4 @@ def _type_of(declared: Type) -> str:
     return _TYPES[type(declared)]
 
 
-__all__ = ["asking", "missing", "server"]
+__all__ = ["answering", "asking", "missing", "server"]
