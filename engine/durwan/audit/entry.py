@@ -30,7 +30,8 @@ DECISION: Final = "decision"
 SEGMENT: Final = "segment"
 CHECKPOINT: Final = "checkpoint"
 
-_ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+# Nothing is looked for that contains itself: records are made anew of what they hold. Should one, that is an error too.
+_ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
 _LINE = re.compile(
     rb'\{"hash":"([0-9a-f]{64})","kind":"([a-z]{1,16})","prev":"([0-9a-f]{64})","record":(\{[ -~]*\}),'
     rb'"seq":(0|[1-9][0-9]{0,17}),"synced":(0|[1-9][0-9]{0,17})\}\n'

@@ -25,6 +25,9 @@ _LONGEST_RETRY: Final = 30.0
 _SECONDS_BETWEEN_NOTES: Final = 1.0
 # As many are made into lines in a few milliseconds, for which the first of them waits.
 _MOST_OF_A_BATCH: Final = 256
+# How long the writer of a relaxed log, for which nobody waits, lets records come together: waking it, and syncing the
+# disk, for each of them would take longer than all the rest.
+_GATHERING: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +208,8 @@ class AuditLog:
     def _run(self) -> None:
         while True:
             self._wake.wait(self._seconds_to_next())
+            self._gather()
+            # Only now: as long as it is set, whoever hands a record over has no need to wake this thread.
             self._wake.clear()
             closing = self._closed
             batch = self._take()
@@ -216,6 +221,11 @@ class AuditLog:
             self._give_up(batch)
         if self._ledger is not None:
             self._end(self._ledger)
+
+    def _gather(self) -> None:
+        """Waits for more records, unless a batch is full already, or nobody adds to it any more."""
+        if not self._strict and not self._closed and len(self._batches) == 1:
+            time.sleep(_GATHERING)
 
     def _take(self) -> Batch | None:
         """The records that are to be written now; they stay where they are until they are."""

@@ -14,7 +14,7 @@ what a mapping is: unknown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -35,6 +35,7 @@ _MOST_NAME: Final = 64
 _MOST_MEMBERS: Final = 256
 _MOST_VALUES: Final = 2048
 _DEEPEST: Final = 8
+_FEW: Final = 16
 # As many characters are never more than a kilobyte.
 _SHORT: Final = MOST_BYTES // 4
 _INT64: Final = 1 << 63
@@ -70,7 +71,12 @@ class PlainForm:
         walk = _Walk()
         found: dict[str, Any] = {}
         for name, value in zip(_FIELDS, _fields_of(record), strict=True):
-            is_plain = value is None or (type(value) is str and len(value) <= _SHORT and "dw" not in value)
+            # What most fields are is written as it is: this is done in the thread of whoever asks.
+            is_plain = (
+                len(value) <= _SHORT and "dw" not in value
+                if type(value) is str
+                else value is None or (type(value) is int and -_INT64 <= value < _INT64)
+            )
             found[name] = value if is_plain else walk.value(value, 1)
         for name, way in self._masked_fields:
             if found[name] not in (None, ""):
@@ -110,7 +116,7 @@ class PlainForm:
         known = self._known.get(context, _NOTHING)
         room = min(walk.left, _MOST_MEMBERS)
         for name, value in attributes.items() if len(attributes) <= room else islice(attributes.items(), room):
-            # What most attributes are is written as it is: this is done in the thread of whoever asks.
+            # As above.
             is_plain = type(value) is str and len(value) <= _SHORT and "dw" not in value
             plain = value if is_plain else walk.value(value, 2)
             written, way = known.get(name) or self._know(context, name)
@@ -151,7 +157,12 @@ class _Walk:
     def members(self, value: Any, depth: int) -> Any:
         if depth >= _DEEPEST:
             return {"$more": len(value)}
-        found: list[Any] = []
+        found = _short_texts(value) if len(value) <= min(_FEW, self.left) else []
+        # Nearly all are nothing but few short texts, which are written as they are.
+        if len(found) == len(value):
+            self.left -= len(found)
+            return found if type(value) in (list, tuple) else sorted(found, key=repr)
+        found = []
         for each in value:
             if self.left <= 0 or len(found) >= _MOST_MEMBERS:
                 found.append({"$more": len(value) - len(found)})
@@ -169,6 +180,10 @@ class _Walk:
                 break
             found[_name(name)] = dict(_SECRET) if is_secret_name(name) else self.value(each, depth + 1)
         return found
+
+
+def _short_texts(values: Iterable[object]) -> list[Any]:
+    return [each for each in values if type(each) is str and len(each) <= _SHORT and "dw" not in each]
 
 
 def _text(text: str) -> Any:

@@ -120,8 +120,8 @@ def record_of(decision_id: str, decided: Decided, reads: Reads, key: Mapping[str
     contexts = dict(decided.contexts)
     action = decided.action or ""
     if key:
-        read = [path[4:] for path in reads.of_rule(None, action) if path.startswith("key.") and path[4:] in key]
-        contexts["key"] = {"id": contexts.get("key"), **{name: key[name] for name in read}}
+        read = {name: key[name] for name in reads.of_key(action) if name in key}
+        contexts["key"] = {"id": contexts.get("key"), **read}
     decision = why if isinstance(why, Decision) else None
     token = None if identity is None else identity.token
     session = None if identity is None else identity.session
