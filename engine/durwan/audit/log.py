@@ -14,6 +14,7 @@ from typing import Final
 from weakref import WeakSet
 
 from durwan.audit.batch import AT_ONCE, Batch
+from durwan.audit.entry import text_of
 from durwan.audit.ledger import Ledger, tell
 from durwan.audit.plain import PlainForm
 from durwan.audit.record import DecisionRecord
@@ -98,7 +99,8 @@ class AuditLog:
 
     def append(self, record: DecisionRecord) -> Receipt:
         """See `Recorder`."""
-        plain = self._form.of(record)
+        # Written out here, where all that it holds was just looked at, though the writing thread could do it.
+        text = text_of(self._form.of(record))
         with self._lock:
             if self._refuses:
                 self._lost += 1
@@ -108,7 +110,7 @@ class AuditLog:
                 self._wake.set()
                 return AT_ONCE
             batch = self._batch()
-            batch.records.append(plain)
+            batch.records.append(text)
             self._waiting += 1
             if self._thread is None:
                 self._thread = self._start()
