@@ -6,7 +6,7 @@ Nobody changes any of these; but what is made at every request is not frozen, wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, cast
 
@@ -65,7 +65,7 @@ class Decided:
     now: int
     routed: Routed | None = None
     identity: Identity | None = None
-    contexts: Mapping[str, Any] = _NOTHING
+    contexts: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     came_from: str = ""
 
     @property
