@@ -42,8 +42,10 @@ _INT64: Final = 1 << 63
 _LEAK = re.compile(LEAK_PATTERN, re.ASCII)
 _NOTHING: Final[Mapping[str, tuple[str, Way | None]]] = {}
 _SECRET: Final[Mapping[str, Any]] = {"$secret": True}
-_FIELDS: Final = tuple(each.name for each in fields(DecisionRecord) if each.name != "contexts")
-_fields_of: Final = attrgetter(*_FIELDS)
+_OTHERS: Final = ("time", "status", "because", "unknowns", "shadows")
+_TEXTS: Final = tuple(each.name for each in fields(DecisionRecord) if each.name not in (*_OTHERS, "contexts"))
+_texts_of: Final = attrgetter(*_TEXTS)
+_others_of: Final = attrgetter(*_OTHERS)
 # What a request has beside its contexts, and a record in fields of their own.
 _BESIDE: Final = frozenset({"action", "now"})
 
@@ -69,15 +71,11 @@ class PlainForm:
 
     def _of(self, record: DecisionRecord) -> dict[str, Any]:
         walk = _Walk()
-        found: dict[str, Any] = {}
-        for name, value in zip(_FIELDS, _fields_of(record), strict=True):
-            # What most fields are is written as it is: this is done in the thread of whoever asks.
-            is_plain = (
-                len(value) <= _SHORT and "dw" not in value
-                if type(value) is str
-                else value is None or (type(value) is int and -_INT64 <= value < _INT64)
-            )
-            found[name] = value if is_plain else walk.value(value, 1)
+        found = dict(zip(_TEXTS, _texts_of(record), strict=True))
+        if not _is_short(found.values()):
+            found = {name: walk.value(text, 1) for name, text in found.items()}
+        for name, value in zip(_OTHERS, _others_of(record), strict=True):
+            found[name] = [] if value == () else walk.value(value, 1)
         for name, way in self._masked_fields:
             if found[name] not in (None, ""):
                 found[name] = self._masking.value(way, found[name])
@@ -116,7 +114,7 @@ class PlainForm:
         known = self._known.get(context, _NOTHING)
         room = min(walk.left, _MOST_MEMBERS)
         for name, value in attributes.items() if len(attributes) <= room else islice(attributes.items(), room):
-            # As above.
+            # What most attributes are is written as it is: this is done in the thread of whoever asks.
             is_plain = type(value) is str and len(value) <= _SHORT and "dw" not in value
             plain = value if is_plain else walk.value(value, 2)
             written, way = known.get(name) or self._know(context, name)
@@ -180,6 +178,15 @@ class _Walk:
                 break
             found[_name(name)] = dict(_SECRET) if is_secret_name(name) else self.value(each, depth + 1)
         return found
+
+
+def _is_short(texts: Iterable[Any]) -> bool:
+    """Whether all of them, which may be None, are texts so short that they are looked at in one step."""
+    given = [text for text in texts if text is not None]
+    if set(map(type, given)) != {str}:
+        return False
+    joined = "".join(given)
+    return len(joined) <= _SHORT and "dw" not in joined
 
 
 def _short_texts(values: Iterable[object]) -> list[Any]:
