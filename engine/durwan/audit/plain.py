@@ -155,7 +155,7 @@ class _Walk:
     def members(self, value: Any, depth: int) -> Any:
         if depth >= _DEEPEST:
             return {"$more": len(value)}
-        found = _short_texts(value) if len(value) <= min(_FEW, self.left) else []
+        found: list[Any] = _short_texts(value) if len(value) <= min(_FEW, self.left) else []
         # Nearly all are nothing but few short texts, which are written as they are.
         if len(found) == len(value):
             self.left -= len(found)
