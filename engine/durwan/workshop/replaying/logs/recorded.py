@@ -173,13 +173,18 @@ class RecordedRequests:
             LogError: there is no such log, or it is of no form that is known.
         """
         side = Side(program, keys)
-        files = [_file(path, side.schema) for path in _found(paths)]
+        files = [log_file(path, side.schema) for path in _found(paths)]
         return cls(files, side, aside)
 
     @property
     def side(self) -> Side:
         """By what the log was opened."""
         return self._side
+
+    @property
+    def files(self) -> Sequence[LogFile]:
+        """Its files."""
+        return self._files
 
     @property
     def share(self) -> float:
@@ -248,7 +253,12 @@ def _found(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     return found
 
 
-def _file(path: Path, schema: Schema) -> LogFile:
+def log_file(path: Path, schema: Schema) -> LogFile:
+    """A file of a log, whatever its form.
+
+    Raises:
+        LogError: it cannot be read, or is of no form that is known.
+    """
     try:
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
