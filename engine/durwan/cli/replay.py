@@ -150,9 +150,7 @@ def _question(
     compiled = [each for each in reversed(sides) if each is not None]
     programs = [ProgramSide(each, own.get) for each, own in zip(compiled, keys, strict=True)]
     waiting = list(programs)
-    after, before = (
-        RecordedSide(programs[0].program) if each is None else waiting.pop(0) for each in reversed(sides)
-    )
+    after, before = (RecordedSide(programs[0].program) if each is None else waiting.pop(0) for each in reversed(sides))
     chosen = chosen_amounts(arguments.amount, programs) if arguments.amount else usual_amounts(programs)
     return Question(before=before, after=after, amounts=chosen, filters=_filters(arguments, programs))
 
@@ -198,13 +196,13 @@ def _prepare(arguments: argparse.Namespace, output: Output, log: RecordedRequest
         output.write_json(fields, question.programs[0].revision)
     else:
         aside = f", kept in {broken.aside}" if broken.aside else ""
-        output.write(f"{count:,} requests prepared: --log {arguments.prepare}; {broken.count:,} broken records{aside}\n")
+        output.write(
+            f"{count:,} requests prepared: --log {arguments.prepare}; {broken.count:,} broken records{aside}\n"
+        )
     return GOOD
 
 
-def _replayed(
-    arguments: argparse.Namespace, output: Output, log: RecordedRequests, question: Question
-) -> ReplayReport:
+def _replayed(arguments: argparse.Namespace, output: Output, log: RecordedRequests, question: Question) -> ReplayReport:
     from durwan.workshop.replaying.budgets import read_budget  # noqa: PLC0415 - see `_question`
     from durwan.workshop.replaying.report import ReplayReport, remarks_on  # noqa: PLC0415
     from durwan.workshop.replaying.running import replay  # noqa: PLC0415

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from durwan.diagnostics.terminal import visible
 from durwan.workshop.replaying.answers import KINDS
 from durwan.workshop.replaying.form import example_form
 from durwan.workshop.replaying.report import (
-    HEADS, RECORDED, amount_words, answer_words, kinds_words, moment, number, percent,
+    HEADS,
+    RECORDED,
+    amount_words,
+    answer_words,
+    kinds_words,
+    moment,
+    number,
+    percent,
 )  # fmt: skip
 from durwan.workshop.request_drawing import draw_request
 
@@ -36,8 +42,7 @@ def draw_replay(report: ReplayReport, output: Output, seconds: float) -> str:
     """Each group of flips with whose they are, what is at stake and a request; then what it comes to."""
     style = output.style
     lines: list[str] = []
-    for kind, group in groupby(report.replay.groups, key=lambda each: each.kind):
-        alike = list(group)
+    for kind, alike in report.replay.by_kind:
         count = report.replay.kinds[kind]
         lines += [f"{style.paint(HEADS[kind], _ROLES[kind])}: {_of_all(count, report)}", ""]
         for each in alike:
@@ -142,7 +147,7 @@ def markdown(report: ReplayReport) -> str:
               for each in report.budgets),
             "",
         ]  # fmt: skip
-    for kind, group in groupby(replay.groups, key=lambda each: each.kind):
+    for kind, group in replay.by_kind:
         title = f"{HEADS[kind].capitalize()}: {_of_all(replay.kinds[kind], report)}"
         body = [line for each in group for line in _in_markdown(each, report)]
         if kind == "newly-allowed":

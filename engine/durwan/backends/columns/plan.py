@@ -15,6 +15,7 @@ from durwan.program.program import Program, Rule
 # To compare an address with a range takes a nanosecond; to find its place among all ranges that a program asks of takes
 # some forty, and then two for each network. With so many ranges the search pays.
 _MANY_RANGES: Final = 40
+_SOME_RANGES: Final = 5
 
 
 class Plan:
@@ -44,6 +45,10 @@ class Plan:
         """The networks in which an address is to be found at once; none where it is better compared with each range."""
         asked = self._networks.get(address, {})
         return list(asked) if sum(asked.values()) > _MANY_RANGES else []
+
+    def is_narrowed(self, address: Expression) -> bool:
+        """Whether an address is compared with so many ranges that it pays to make its numbers narrow first."""
+        return sum(self._networks.get(address, {}).values()) >= _SOME_RANGES
 
     def _count(self, rule: Rule, lets: set[str]) -> int:
         weight = 1

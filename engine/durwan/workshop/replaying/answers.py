@@ -42,7 +42,7 @@ def answer_of(outcome: Outcome) -> Answer:
     return Answer(outcome.effect, outcome.rule, outcome.status, outcome.code, terms)
 
 
-def _written(value: bool | int | Decimal | str) -> str:  # noqa: FBT001 - a value of an obligation
+def _written(value: bool | int | Decimal | str) -> str:
     return str(value) if isinstance(value, Decimal) else json.dumps(value)
 
 

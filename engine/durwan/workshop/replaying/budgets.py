@@ -83,7 +83,9 @@ class Budget:
         kinds: Sequence[Kind] = [kind for kind in KINDS if self.count in (_FLIPS, kind)]
         if self.amount is None:
             return Decimal(sum(replay.kinds[kind] for kind in kinds))
-        return self._sum(kind_amounts[self.amount].total for kind, kind_amounts in replay.amounts.items() if kind in kinds)
+        return self._sum(
+            kind_amounts[self.amount].total for kind, kind_amounts in replay.amounts.items() if kind in kinds
+        )
 
     def _no_longer(self, replay: Replay) -> Decimal:
         groups = [each for each in replay.groups if each.before.effect == "allow" and each.after.effect != "allow"]

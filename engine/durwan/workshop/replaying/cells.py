@@ -9,7 +9,9 @@ its parts, in any order.
 | `action`, `account`, `key` | whose requests; null is unknown |
 | `folded` | whether account and key were given up, to bound the memory |
 | `count`, `first`, `last` | how many requests, the first and the last instant |
-| `PATH known`, `PATH whole`, `PATH part`, `PATH largest` | of an amount: how often known, its sum before and after the point, in units, the largest |
+| `PATH known` | how often an amount is known |
+| `PATH whole`, `PATH part` | its sum, before the point and after it, the latter in units of 1e-18 |
+| `PATH largest` | the largest, in units |
 """
 
 from __future__ import annotations

@@ -90,9 +90,7 @@ def _read(recorded: RecordedBatch, candidates: Mapping[Place, tuple[tuple[Any, .
     if not rows:
         return {}
     texts = dict(zip(rows, map(text_of, recorded.requests(rows)), strict=True))
-    return {
-        place: Example(rank, min(texts[row] for row in chosen)) for place, (rank, chosen) in candidates.items()
-    }
+    return {place: Example(rank, min(texts[row] for row in chosen)) for place, (rank, chosen) in candidates.items()}
 
 
 def better(examples: Iterable[tuple[Place, Example]], than: Examples) -> None:
@@ -113,8 +111,8 @@ def text_of(request: Mapping[str, Any]) -> str:
 def _plain(value: Any) -> Any:
     match value:
         case dict():
-            pairs = cast("dict[Any, Any]", value).items()
-            return {str(name): _plain(each) for name, each in pairs if each is not None}
+            fields = cast("Mapping[Any, Any]", value)
+            return {str(name): _plain(each) for name, each in fields.items() if each is not None}
         case list() | tuple():
             return [_plain(each) for each in cast("list[Any]", value)]
         case set() | frozenset():
@@ -122,7 +120,7 @@ def _plain(value: Any) -> Any:
         case float() if not math.isfinite(value):
             return None
         case Decimal():
-            return str(value) if value.is_finite() else None
+            return _number(value) if value.is_finite() else None
         case datetime():
             return value.isoformat() if value.tzinfo is not None else None
         case None | bool() | int() | float() | str():
@@ -131,6 +129,13 @@ def _plain(value: Any) -> Any:
             return None
         case _:
             return None
+
+
+def _number(value: Decimal) -> int | float | str | None:
+    """A number that is read as the same one by every type: a text could be read as a text."""
+    if value == value.to_integral_value():
+        return int(value) if value.adjusted() < 40 else None
+    return float(value) if Decimal(repr(float(value))) == value else f"{value:f}"
 
 
 __all__ = ["EARLIEST", "LARGEST", "Example", "Examples", "Place", "better", "examples_of", "text_of"]

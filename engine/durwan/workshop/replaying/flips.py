@@ -128,8 +128,8 @@ class Flips:
         found.answers = Answers(Answer(*each) for each in plain["answers"])
         found.left_out, found.masked = Counter(plain["left_out"]), Counter(plain["masked"])
         found.beyond = plain["beyond"]
-        found._moments = [(plain["span"], _frame(plain["moments"], empty_moments()))]  # noqa: SLF001 - our own
-        found._cells = [_frame(plain["cells"], empty_cells(found.amounts))]  # noqa: SLF001 - our own
+        found._moments = [(plain["span"], _frame(plain["moments"], empty_moments()))]
+        found._cells = [_frame(plain["cells"], empty_cells(found.amounts))]
         for before, after, action, role, rank, request in plain["examples"]:
             found.examples[Place(before, after, action, role)] = Example(tuple(rank), request)
         return found
@@ -212,14 +212,16 @@ def _flipping(moments: pl.DataFrame, answers: list[Answer], question: Question) 
     """The pairs of answers that differ, of those that occur, each as one number."""
     return [
         before * len(answers) + after
-        for before, after in moments.select("before", "after").unique().iter_rows()
+        for before, after in _pairs(moments)
         if kind_of(answers[before], answers[after], question.renames) is not None
     ]
 
 
-def _detail(
-    found: Flips, flipped: pl.DataFrame, recorded: RecordedBatch, question: Question, known: Ranks
-) -> None:
+def _pairs(moments: pl.DataFrame) -> list[tuple[int, int]]:
+    return moments.select("before", "after").unique().rows()
+
+
+def _detail(found: Flips, flipped: pl.DataFrame, recorded: RecordedBatch, question: Question, known: Ranks) -> None:
     """Whose the flipped rows are, what was at stake, and which of them are worth showing."""
     rows = flipped.get_column("row")
     amounts = [question.amount(recorded, path).gather(rows).alias(path) for path in question.amounts]

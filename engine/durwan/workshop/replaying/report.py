@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from durwan.program.program import Limit, Program
+from durwan.program.program import Program
 from durwan.workshop.replaying.answers import Answer, Kind
 from durwan.workshop.replaying.budgets import Spent
 from durwan.workshop.replaying.cells import Amount
@@ -98,11 +98,11 @@ def remarks_on(replay: Replay, before: Program | None, after: Program | None) ->
     limits = [{limit.name: limit for limit in program.limits} for program in (before, after) if program is not None]
     if any(limits):
         yield (
-            "Limits are asked as for a single request: what they cannot count is refused (limit_unknown), and what costs"
-            " more than they ever hold. How they fill up over time is beyond columns and not counted."
+            "Limits are asked as for a single request: what they cannot count is refused (limit_unknown), and what"
+            " costs more than they ever hold. How they fill up over time is beyond columns and not counted."
         )
     if len(limits) == 2:
-        changed = sorted(name for name in {**limits[0], **limits[1]} if _differ(limits[0].get(name), limits[1].get(name)))
+        changed = sorted(name for name in {**limits[0], **limits[1]} if limits[0].get(name) != limits[1].get(name))
         if changed:
             names = ", ".join(f"`{name}`" for name in changed)
             yield f"These limits differ, and may refuse more or less than is told here: {names}."
@@ -119,10 +119,6 @@ def remarks_on(replay: Replay, before: Program | None, after: Program | None) ->
         yield f"{number(replay.totals[None], 'request')} with an instant that cannot be read."
 
 
-def _differ(before: Limit | None, after: Limit | None) -> bool:
-    return before != after
-
-
 # ---------------------------------------------------------------------------------------------------------------- words
 
 
@@ -136,7 +132,13 @@ def percent(count: int, whole: int) -> str:
     if not whole or not count:
         return "0 %"
     share = Decimal(count * 100) / Decimal(whole)
-    return f"{share:.2f} %" if share >= Decimal("0.1") else f"{share:.2g} %" if share >= Decimal("0.0001") else "< 0.0001 %"
+    return (
+        f"{share:.2f} %"
+        if share >= Decimal("0.1")
+        else f"{share:.2g} %"
+        if share >= Decimal("0.0001")
+        else "< 0.0001 %"
+    )
 
 
 def moment(instant: int | None) -> str:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from durwan.workshop.replaying.flips import Flips, flips_of
-from durwan.workshop.replaying.logs import RecordedBatch, RecordedRequests
+from durwan.workshop.replaying.logs import RecordedRequests
 from durwan.workshop.replaying.question import Question
 
 _AT_ONCE: Final = 2

@@ -1,8 +1,8 @@
 """The two sides of a replay: what a policy set answers to recorded requests, and what was answered, as recorded.
 
-A policy set answers as `policy-check eval` does: each request as if it were the first, so that a limit refuses only what
-it cannot count, and what costs more than it ever holds. How limits fill up over time depends on all that was asked
-meanwhile, and is not counted here.
+A policy set answers as `policy-check eval` does: each request as if it were the first, so that a limit refuses only
+what it cannot count, and what costs more than it ever holds. How limits fill up over time depends on all that was
+asked meanwhile, and is not counted here.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class ProgramSide:
             numbers = self._limited(batch, codes, numbers, table)
         if not batch.beyond:
             return numbers, 0
-        places = batch.beyond if rows is None else rows.gather(batch.beyond).to_list()
+        places = batch.beyond if rows is None else rows.gather(list(batch.beyond)).to_list()
         found = [table.number(self._exactly(request)) for request in recorded.requests(places)]
         return numbers.scatter(batch.beyond, found), len(batch.beyond)
 
@@ -114,7 +114,8 @@ class ProgramSide:
 
     def _challenged(self, row: Mapping[str, Any]) -> Answer:
         remedies = [rule.remedy for name, rule in self._challenges.items() if row[name] and rule.remedy is not None]
-        outcome = self._evaluator.outcomes[row[CODE]]
+        code: int = row[CODE]
+        outcome = self._evaluator.outcomes[code]
         return answer_of(replace(outcome, remedies=tuple(remedies)))
 
     def _limited(self, batch: Batch, codes: pl.Series, numbers: pl.Series, table: Answers) -> pl.Series:
@@ -214,7 +215,7 @@ class _Keys:
 def _refusals(program: Program) -> list[Rule]:
     """What limits refuse whatever was counted before, as rules that refuse, in the order in which that is found out.
 
-    First all that cannot be counted: a deny applies where its condition is unknown, as `cost < 0` is of an unknown cost.
+    First all that cannot be counted: a deny applies where its condition is unknown, as `cost < 0` is of no known cost.
     Then what costs more than there ever is.
     """
     doubts = [_refusal_rule(limit, _uncountable(limit, program), 400, LIMIT_DOUBT) for limit in program.limits]

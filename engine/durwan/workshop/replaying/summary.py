@@ -100,6 +100,14 @@ class Replay:
     masked: Mapping[str, int]
 
     @property
+    def by_kind(self) -> Iterator[tuple[Kind, list[Group]]]:
+        """The groups of each kind of which there are some."""
+        for kind in KINDS:
+            alike = [each for each in self.groups if each.kind == kind]
+            if alike:
+                yield kind, alike
+
+    @property
     def flips(self) -> int:
         """How many requests are decided otherwise."""
         return sum(self.kinds.values())
@@ -120,12 +128,11 @@ def summarize(flips: Flips, question: Question, *, most: int = 10, examples: int
     listed = flips.answers.listed
     span, moments = flips.moments
     pairs = moments.group_by("before", "after").agg(pl.col("count").sum()).sort("before", "after")
-    kinds = {
-        (before, after): kind_of(listed[before], listed[after], question.renames)
-        for before, after, _ in pairs.iter_rows()
+    counts: dict[tuple[int, int], int] = {(before, after): count for before, after, count in pairs.iter_rows()}
+    kinds: dict[tuple[int, int], Kind | None] = {
+        (before, after): kind_of(listed[before], listed[after], question.renames) for before, after in counts
     }
     telling = _Telling(flips, kinds, most)
-    counts = {(before, after): count for before, after, count in pairs.iter_rows()}
     kept = sorted(flips.examples.items(), key=lambda pair: (pair[0].role != LARGEST, pair[1]))
     groups = [
         telling.group(said, chosen, [(place, each) for place, each in kept if place[:2] in chosen], question, examples)
@@ -147,7 +154,7 @@ def summarize(flips: Flips, question: Question, *, most: int = 10, examples: int
         keys=telling.ranking("key"),
         span=span,
         series=tuple(_series(moments, kinds)),
-        totals={moment: count for moment, count in moments.group_by("moment").agg(pl.col("count").sum()).iter_rows()},
+        totals=dict(moments.group_by("moment").agg(pl.col("count").sum()).iter_rows()),
         folded=bool(flips.cells.get_column("folded").any()),
         left_out=dict(flips.left_out),
         beyond=flips.beyond,
@@ -213,7 +220,7 @@ class _Telling:
         return Ranking(heaviest=tuple(shares), number=found.height)
 
     def _share(self, row: dict[str, Any], name: str | None, kinds: Mapping[Kind, int] | None = None) -> Share:
-        ordered = {kind: kinds[kind] for kind in KINDS if kind in kinds} if kinds else {}
+        ordered: dict[Kind, int] = {kind: kinds[kind] for kind in KINDS if kind in kinds} if kinds else {}
         return Share(
             name=name, count=row["count"], first=row["first"], last=row["last"],
             amounts=amounts_of(row, self._amounts), kinds=ordered,
@@ -280,8 +287,8 @@ def _series(moments: pl.DataFrame, kinds: _Kinds) -> Iterator[tuple[int | None, 
         kind = kinds[before, after]
         if kind is not None:
             found[moment, kind] += count
-    order = sorted(found, key=lambda key: (key[0] is None, key[0] or 0, KINDS.index(key[1])))
-    yield from ((moment, kind, found[moment, kind]) for moment, kind in order)
+    for key in sorted(found, key=lambda key: (key[0] is None, key[0] or 0, KINDS.index(key[1]))):
+        yield *key, found[key]
 
 
 def _rank(group: Group) -> tuple[object, ...]:

@@ -97,7 +97,7 @@ class RecordedBatch:
 
     @cached_property
     def recorded(self) -> pl.DataFrame | None:
-        """What was decided: `effect`, `rule`, `status`, `code`, null where nobody knows; None where nobody ever does."""
+        """What was decided: `effect`, `rule`, `status`, `code`, null where nobody knows; None where nobody does."""
         return self._columns.recorded()
 
     @cached_property
