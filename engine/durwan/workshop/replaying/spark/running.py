@@ -109,7 +109,7 @@ def _columns(types: dict[str, str], question: Question, address: str) -> list[st
         raise LogError(f"{address} has no columns `action` and `now`: these are no recorded requests")
     if types[NOW] == "timestamp_ntz":
         raise LogError(f"{address}: the timestamps in `now` have no time zone; write them in UTC, with the zone")
-    return nested.columns_read(types, question.programs[0].reading.schema.contexts)
+    return nested.columns_read(types, question.contexts)
 
 
 # --------------------------------------------------------------------------------------------------------------- adding
@@ -168,8 +168,10 @@ def _watched(context: Any, told: Callable[[float], None]) -> Iterator[None]:
 
 
 def _share(tracker: Any) -> float | None:
-    jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(_GROUP)]
-    stages = [tracker.getStageInfo(stage) for job in jobs if job is not None for stage in job.stageIds]
+    """Of the first job, which compares; what adds up is nothing beside it."""
+    jobs = sorted(tracker.getJobIdsForGroup(_GROUP))
+    job = tracker.getJobInfo(jobs[0]) if jobs else None
+    stages = [] if job is None else [tracker.getStageInfo(stage) for stage in job.stageIds]
     sizes = [(stage.numCompletedTasks, stage.numTasks) for stage in stages if stage is not None]
     whole = sum(tasks for _, tasks in sizes)
     return sum(done for done, _ in sizes) / whole if whole else None

@@ -93,7 +93,7 @@ def _builder(master: str) -> Any:
         import_module("pyarrow")
     except ImportError:
         raise SparkError("--engine spark needs pyspark: pip install 'durwan[spark]'") from None
-    if not _has_java():
+    if not has_java():
         raise SparkError("Spark needs Java 17 or newer: install it, or name it by JAVA_HOME")
     builder = sql.SparkSession.builder.master(master)
     chosen = dict(_ALWAYS)
@@ -106,7 +106,7 @@ def _builder(master: str) -> Any:
     return builder
 
 
-def _has_java() -> bool:
+def has_java() -> bool:
     home = os.environ.get("JAVA_HOME")
     return Path(home, "bin", "java").exists() if home else shutil.which("java") is not None
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from durwan.workshop.replaying.logs import LogError, RecordedRequests, Side
+from durwan.workshop.replaying.logs import LogError, RecordedRequests
 from durwan.workshop.replaying.logs.exported import ExportedFile
 from durwan.workshop.replaying.logs.nested import STEP, NestedFile
 from durwan.workshop.replaying.logs.recorded import log_file
 from durwan.workshop.replaying.logs.sources import LogFile
+from durwan.workshop.replaying.question import Question
 
 # A task takes some seconds: handing it out vanishes beside it, and little is lost with a machine.
 MOST: Final = 64 << 20
@@ -58,20 +59,21 @@ def _pieces(file: LogFile, size: int) -> Iterator[tuple[int, Piece]]:
         yield file.size * rows // file.rows, Piece(path, first, rows)
 
 
-def opened(pieces: Iterable[Piece], side: Side, aside: Path) -> RecordedRequests:
+def opened(pieces: Iterable[Piece], question: Question, aside: Path) -> RecordedRequests:
     """The requests of a task.
 
     Raises:
         LogError: a file cannot be read.
     """
-    return RecordedRequests([_opened(piece, side) for piece in pieces], side, aside)
+    files = [_opened(piece, question.contexts) for piece in pieces]
+    return RecordedRequests(files, question.programs[0].side, aside)
 
 
-def _opened(piece: Piece, side: Side) -> LogFile:
+def _opened(piece: Piece, contexts: frozenset[str]) -> LogFile:
     path = Path(piece.path)
     if not path.exists():
         raise LogError(f"{path} is not there on an executor: put the log where every machine sees it")
-    file = log_file(path, side.schema)
+    file = log_file(path, contexts)
     if isinstance(file, NestedFile | ExportedFile) and piece.first is not None and piece.rows is not None:
         file.only(piece.first, piece.rows)
     return file

@@ -17,10 +17,9 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
-
-import pyarrow as pa
 
 from durwan.errors import DurwanError
 from durwan.workshop.replaying.flips import Flips, flips_of
@@ -30,6 +29,9 @@ from durwan.workshop.replaying.spark.arrow_file import ArrowFile
 from durwan.workshop.replaying.spark.partial import Partial
 from durwan.workshop.replaying.spark.question_text import read_question
 from durwan.workshop.replaying.spark.tasks import Piece, opened
+
+# Without types of its own.
+pa: Any = import_module("pyarrow")
 
 FINDINGS: Final = "task long, place long, kind string, text string"
 PARTIAL, BROKEN, ERROR = "partial", "broken", "error"
@@ -51,7 +53,7 @@ def compare_files(question: str, tasks: str, batches: Iterable[Any]) -> Iterator
     for batch in batches:
         for number in batch.column(0).to_pylist():
             pieces = [Piece(*each) for each in divided[number]]
-            yield from _batches(_found(number, question, lambda asked, aside, p=pieces: opened(p, _side(asked), aside)))
+            yield from _batches(_found(number, question, lambda asked, aside, p=pieces: opened(p, asked, aside)))
 
 
 def compare_requests(question: str, batches: Iterable[Any]) -> Iterator[Any]:
@@ -61,12 +63,13 @@ def compare_requests(question: str, batches: Iterable[Any]) -> Iterator[Any]:
         question: what is asked, as `question_text` writes it.
         batches: requests in the plain nested form or the audit log's export, each with its file and row.
     """
-    from pyspark import TaskContext  # noqa: PLC0415 - only Spark itself knows which task this is
+    # Only Spark itself knows which task this is.
+    context: Any = import_module("pyspark").TaskContext.get()
 
     def log(asked: Question, aside: Path) -> RecordedRequests:
-        return RecordedRequests([ArrowFile(batches)], _side(asked), aside)
+        return RecordedRequests([ArrowFile(batches)], asked.programs[0].side, aside)
 
-    yield from _batches(_found(TaskContext.get().partitionId(), question, log))
+    yield from _batches(_found(context.partitionId(), question, log))
 
 
 def merge(batches: Iterable[Any]) -> Iterator[Any]:
@@ -91,10 +94,6 @@ def merge(batches: Iterable[Any]) -> Iterator[Any]:
 def _asked(question: str) -> Question:
     """The question, compiled once for all tasks of a process."""
     return read_question(question)
-
-
-def _side(question: Question) -> Any:
-    return question.programs[0].side
 
 
 def _found(task: int, question: str, log: Callable[[Question, Path], RecordedRequests]) -> Iterator[_Row]:
