@@ -131,11 +131,11 @@ def test_a_damaged_file_is_told_as_on_one_machine(logs: Path, question: Question
 def test_the_command(logs: Path, tmp_path: Path) -> None:
     """`--engine spark` prints what the command prints without it, and nothing else."""
     sides = [written_set(tmp_path / "old", POLICY), written_set(tmp_path / "new", POLICY.replace(*CHANGE))]
-    shared = ["replay", *sides, "--log", logs, "--broken", "broken.jsonl", "-f", "json"]
+    shared = ["replay", *sides, "--log", logs, "--broken", tmp_path / "broken.jsonl", "-f", "json"]
     printed = [
         subprocess.run(
             [sys.executable, "-c", RUN, *map(str, (*shared, *more))],
-            capture_output=True, text=True, check=True, cwd=tmp_path,
+            capture_output=True, text=True, check=True,
         ).stdout
         for more in ([], ["--engine", "spark", "--master", MASTERS[0]])
     ]  # fmt: skip
