@@ -6,7 +6,7 @@ narrowed to every type of that base: two revisions may differ in ranges and read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,10 +15,11 @@ from durwan.backends.columns.polars_interface import pl
 from durwan.model import types
 from durwan.model.request import Attributes, KeyLookup
 from durwan.model.schema import Schema
-from durwan.model.types import Type
+from durwan.model.types import TIME_MAX, TIME_MIN, Type
 from durwan.model.values import Value, reader
 
 # Values that equal each other across types, as 1 and True, are told apart by their type.
+_EXACT_TEXT: Final = r"\A-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?\z"
 _PLAIN: Final = frozenset({bool, int, float, str})
 
 
@@ -66,8 +67,43 @@ def unknown_column(base: Type, height: int) -> Column:
     return Column(pl.Series([None], dtype=data_type(base)).new_from_index(0, height), () if is_coded(base) else None)
 
 
-def column_of(raws: Iterable[Any], base: Type) -> Column:
+def column_of(raws: Sequence[Any], base: Type) -> Column:
     """Plain data, each different value read once, just as the reference evaluator reads it."""
+    kinds = set(map(type, raws)) - {type(None)}
+    if not kinds:
+        return unknown_column(base, len(raws))
+    return _of_one_kind(raws, kinds, base) or _of_values(raws, base)
+
+
+def _of_one_kind(raws: Sequence[Any], kinds: set[type], base: Type) -> Column | None:
+    """Values that are all of the kind that the column holds; None where not all are, or where it cannot hold one."""
+    try:
+        match base:
+            case types.Bool() if kinds == {bool}:
+                return Column(pl.Series(raws, dtype=pl.Boolean))
+            case types.Int() | types.Duration() if kinds == {int}:
+                return Column(pl.Series(raws, dtype=pl.Int64))
+            case types.Time() if kinds == {int}:
+                is_one = pl.col("value").is_between(TIME_MIN, TIME_MAX)
+                return _where(Column(pl.Series(raws, dtype=pl.Int64)), is_one)
+            case types.String() | types.Scope() if kinds == {str}:
+                return Column(pl.Series(raws, dtype=pl.String))
+            case types.Number() if kinds == {str}:
+                return _of_exact_texts(pl.Series(raws, dtype=pl.String))
+            case _:
+                return None
+    except (OverflowError, UnicodeEncodeError, TypeError):
+        return None
+
+
+def _of_exact_texts(texts: pl.Series) -> Column | None:
+    """Texts of numbers that are all exact as they stand, with at most 18 digits before and after the point."""
+    if not texts.str.contains(_EXACT_TEXT).all():
+        return None
+    return Column(texts.cast(pl.Decimal(38, 18)).to_physical().cast(pl.Int128))
+
+
+def _of_values(raws: Sequence[Any], base: Type) -> Column:
     read, writer = reader(base), ColumnWriter(base)
     seen: dict[object, Value | None] = {}
     for raw in raws:

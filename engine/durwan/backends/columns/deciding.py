@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import reduce
+from functools import cache, reduce
 from typing import Any, Final, NamedTuple, TypeVar
 
 from durwan.backends.columns.batch import ACTION, NOW, Batch
@@ -175,6 +175,7 @@ def _or(left: Any, right: Any) -> Any:
     return left | right
 
 
+@cache
 def _code(number: int) -> pl.Expr:
     return pl.lit(number, dtype=pl.Int32)
 

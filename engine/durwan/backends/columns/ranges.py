@@ -119,10 +119,12 @@ def _unmapped(network: NetworkSet) -> Iterable[AddressRange]:
             yield AddressRange((int.from_bytes(last, "big") + 1).to_bytes(16, "big"), each.last)
 
 
+@lru_cache(maxsize=1 << 16)
 def _wide(number: int) -> pl.Expr:
     return pl.lit(number, dtype=pl.Int128)
 
 
+@lru_cache(maxsize=1 << 16)
 def _narrow(number: int) -> pl.Expr:
     return pl.lit(number, dtype=pl.UInt32)
 

@@ -2,8 +2,8 @@
 
 | column | of a type | is read |
 |---|---|---|
-| booleans, integers, texts, aware timestamps | that holds such values | as it is, all rows at once |
-| texts of numbers, lists, floats, decimals | any | each different value once, as `Engine.decide` reads it |
+| booleans, integers, decimals, texts, aware timestamps | that holds such values | as it is, all rows at once |
+| texts of numbers, lists, floats | any | each different value once, as `Engine.decide` reads it |
 | timestamps without a zone, dates, binary | any | unknown, as everywhere |
 """
 
@@ -25,6 +25,7 @@ from durwan.workshop.replaying.logs.sources import EFFECTS, RECORDED
 
 STEP: Final = 65_536
 _KEY: Final = "key"
+_DIGITS: Final = 18
 _OUTCOME: Final = "decision"
 NO_INSTANT: Final = "it does not say when (`now`)"
 
@@ -129,6 +130,9 @@ def _native(series: pl.Series, base: Type) -> pl.Series | None:
         case types.Time() if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
             finer = {"ns": 1_000_000, "us": 1_000, "ms": 1}[dtype.time_unit]
             return _between(series.cast(pl.Int64) // finer, TIME_MIN, TIME_MAX)
+        case types.Number() if isinstance(dtype, pl.Decimal) and dtype.scale <= _DIGITS:
+            exact = series.cast(pl.Decimal(38, _DIGITS), strict=False).to_physical()
+            return _between(exact, 1 - ONE * ONE, ONE * ONE - 1)
         case types.Number() if dtype.is_integer():
             return _between(series.cast(pl.Int128), 1 - ONE, ONE - 1) * pl.Series([ONE], dtype=pl.Int128)
         case _:
