@@ -38,7 +38,10 @@ def exported(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
             "now": row["now"] if isinstance(row["now"], int) else None,
             "action": row["action"],
             "contexts": json.dumps({name: row[name] for name in row if name not in ("now", "action")}),
-            **{"effect": "allow", "rule": None, "status": 200, "code": None},
+            "effect": "allow",
+            "rule": None,
+            "status": 200,
+            "code": None,
         }
         for row in rows
     ]
@@ -59,5 +62,7 @@ def lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
 def prepared(folder: Path, log: Path, question: Question) -> Path:
     """A log that was prepared from another one."""
     side = question.programs[0]
-    RecordedRequests.open([log], side.reading, side.keys).prepare(folder, *(each.side for each in question.programs[1:]))
+    RecordedRequests.open([log], side.reading, side.keys).prepare(
+        folder, *(each.side for each in question.programs[1:])
+    )
     return folder

@@ -86,7 +86,7 @@ def _configure_place(parser: argparse.ArgumentParser) -> None:
     place = parser.add_argument_group("where")
     help_ = "columns: on this machine (default); spark: on a cluster, or on many cores, with the same answer"
     place.add_argument("--engine", choices=("columns", _SPARK), default="columns", help=help_)
-    help_ = "where Spark runs: spark://host:7077, yarn, k8s://https://host (default: local[*], all cores of this machine)"
+    help_ = "where Spark runs: yarn, an address with spark:// or k8s:// (default: local[*], all cores of this machine)"
     place.add_argument("--master", metavar="URL", help=help_)
 
 
@@ -192,7 +192,9 @@ def _instant(option: str, text: str | None) -> int | None:
 
 def _addresses(arguments: argparse.Namespace) -> list[str]:
     """The logs that Spark itself reads: none where they are files."""
-    found = [each for each in arguments.log if "://" in each]
+    from durwan.workshop.replaying.spark import is_remote  # noqa: PLC0415 - see `_question`
+
+    found = [each for each in arguments.log if is_remote(each)]
     if arguments.engine != _SPARK:
         if found:
             raise UsageError(f"{found[0]} is read by Spark: add --engine spark")
@@ -210,9 +212,7 @@ def _log(arguments: argparse.Namespace, question: Question) -> RecordedRequests:
 
     leading = question.programs[0]
     aside = Path(arguments.broken)
-    return RecordedRequests.open(
-        arguments.log, leading.reading, leading.keys, aside=aside, contexts=question.contexts
-    )
+    return RecordedRequests.open(arguments.log, leading.reading, leading.keys, aside=aside, contexts=question.contexts)
 
 
 # ------------------------------------------------------------------------------------------------------------- the work

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,8 +42,8 @@ class ExportedFile:
         names = columns_read(self._scan.collect_schema())
         done = 0
         for frame in self._scan.select(names).collect_batches(chunk_size=_STEP, maintain_order=True):
-            before = self._first + done
-            found = read_rows(frame, lambda row, before=before: (self.path, before + row + 1), broken)
+            first = self._first + done + 1
+            found = read_rows(frame, [(self.path, first + row) for row in range(frame.height)], broken)
             done += frame.height
             self.position = self.size * done // max(self.rows or 0, 1)
             if found.height:
@@ -55,24 +55,22 @@ def columns_read(names: Iterable[str]) -> list[str]:
     return [name for name in _COLUMNS if name in names]
 
 
-def read_rows(
-    frame: pl.DataFrame, place: Callable[[int], tuple[Path | str, int]], broken: BrokenRecords
-) -> LineColumns:
+def read_rows(frame: pl.DataFrame, places: Iterable[tuple[Path | str, int]], broken: BrokenRecords) -> LineColumns:
     """The requests in some rows.
 
     Args:
         frame: the rows.
-        place: in which file a row stands, and where there, counted from one.
+        places: in which file each row stands, and where there, counted from one.
         broken: to whom those go that are no records.
     """
     requests: list[dict[str, Any]] = []
     outcomes: list[Mapping[str, Any] | None] = []
-    for number, row in enumerate(frame.iter_rows(named=True)):
+    for place, row in zip(places, frame.iter_rows(named=True), strict=True):
         try:
             requests.append(_request(row))
             outcomes.append(row)
         except NoRecordError as error:
-            broken.add(*place(number), str(error), json.dumps(row))
+            broken.add(*place, str(error), json.dumps(row))
     return LineColumns(requests, outcomes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,30 +35,26 @@ class ArrowFile:
     def steps(self, broken: BrokenRecords) -> Iterator[Columns]:
         """See `LogFile`."""
         for batch in self._batches:
-            frame = pl.DataFrame(pl.from_arrow(batch))
-            places = frame.select(FILE, ROW)
+            frame = pl.DataFrame(batch)
+            places: list[tuple[str, int]] = frame.select(FILE, pl.col(ROW) + 1).rows()
             requests = frame.drop(FILE, ROW)
             if is_export(requests.schema):
-                columns = read_rows(requests, lambda row, p=places: _place(p, row), broken)
+                columns = read_rows(requests, places, broken)
                 if columns.height:
                     yield columns
             else:
                 yield NestedColumns(_kept(requests, places, broken))
 
 
-def _place(places: pl.DataFrame, row: int) -> tuple[str, int]:
-    file, place = places.row(row)
-    return file, place + 1
-
-
-def _kept(requests: pl.DataFrame, places: pl.DataFrame, broken: BrokenRecords) -> pl.DataFrame:
+def _kept(requests: pl.DataFrame, places: Sequence[tuple[str, int]], broken: BrokenRecords) -> pl.DataFrame:
     """The requests that say when they were; the others are broken records."""
     missing = requests.get_column(NOW).is_null()
     if not missing.any():
         return requests
     texts = requests.filter(missing).select(pl.struct(pl.all()).struct.json_encode()).to_series()
     for row, text in zip(missing.arg_true(), texts, strict=True):
-        broken.add(*_place(places, row), NO_INSTANT, text)
+        file, place = places[row]
+        broken.add(file, place, NO_INSTANT, text)
     return requests.filter(~missing)
 
 

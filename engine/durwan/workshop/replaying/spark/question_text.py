@@ -1,4 +1,4 @@
-"""A question as a text, to be asked elsewhere: its programs as bundles hold them, nothing that would be run to be read."""
+"""A question as a text, to be asked elsewhere: programs as bundles hold them, nothing that would be run to be read."""
 
 from __future__ import annotations
 
@@ -22,10 +22,8 @@ def question_text(question: Question) -> str:
     Raises:
         TypeError: the keys of a side are not `StaticKeys`, so nobody can list them.
     """
-    filters = {
-        name: sorted(value) if isinstance(value, frozenset) else value
-        for name, value in asdict(question.filters).items()
-    }
+    filters: dict[str, Any] = asdict(question.filters)
+    filters |= {name: sorted(filters[name]) for name in _SETS if filters[name] is not None}
     sides = [_plain_side(each) for each in (question.before, question.after)]
     return json.dumps({"sides": sides, "amounts": question.amounts, "filters": filters}, default=_plain)
 
@@ -36,10 +34,8 @@ def read_question(text: str) -> Question:
     programs = [None if each is None else _side(each) for each in plain["sides"]]
     known = next(each for each in reversed(programs) if each is not None)
     before, after = (RecordedSide(known.program) if each is None else each for each in programs)
-    filters = {
-        name: frozenset(value) if name in _SETS and value is not None else value
-        for name, value in plain["filters"].items()
-    }
+    filters: dict[str, Any] = plain["filters"]
+    filters |= {name: frozenset(filters[name]) for name in _SETS if filters[name] is not None}
     return Question(before=before, after=after, amounts=tuple(plain["amounts"]), filters=Filters(**filters))
 
 
@@ -60,7 +56,7 @@ def _plain(value: object) -> Any:
     """What JSON has no form for, of what the record of a key may hold."""
     match value:
         case frozenset():
-            return sorted(cast("frozenset[Any]", value), key=repr)
+            return sorted(value, key=repr)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - of anything
         case Mapping():
             return dict(cast("Mapping[str, Any]", value))
         case _:

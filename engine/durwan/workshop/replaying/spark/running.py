@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -135,18 +135,21 @@ def _keep(findings: Any, broken: BrokenRecords, log: RecordedRequests | Sequence
     """Keeps broken records aside, in the order of the log, and by the paths that it was named by."""
     from durwan.workshop.replaying.spark.work import BROKEN  # noqa: PLC0415 - see `_on_files`
 
-    paths = {str(each.path.resolve()): each.path for each in log.files} if isinstance(log, RecordedRequests) else {}
+    paths: dict[str, Path] = {}
+    if isinstance(log, RecordedRequests):
+        paths = {str(each.path.resolve()): each.path for each in log.files}
     rows = findings.where(findings.kind == BROKEN).sort("task", "place").toLocalIterator(prefetchPartitions=True)
     try:
         for row in rows:
             plain = json.loads(row.text)
-            broken.add(paths.get(plain["file"], plain["file"]), plain["place"], plain["reason"], plain["text"])
+            file: str = plain["file"]
+            broken.add(paths.get(file, file), plain["place"], plain["reason"], plain["text"])
     finally:
         broken.close()
 
 
 @contextmanager
-def _watched(context: Any, told: Callable[[float], None]) -> Iterator[None]:
+def _watched(context: Any, told: Callable[[float], None]) -> Generator[None]:
     """Tells from time to time which share of the tasks is done."""
     ended = Event()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -22,9 +23,10 @@ class SparkError(DurwanError):
     """Spark could not do its work; the text says what to do."""
 
 
+_PYTHON_ERROR: Final = re.compile(r"[A-Za-z_.]+(Error|Exception): ")
 _LACKING: Final = (
-    "the Python of an executor lacks what durwan needs: polars and pyarrow, as `pip install 'durwan[spark]'` brings them; "
-    "name a Python that has them by PYSPARK_PYTHON, or send an environment along by spark.archives"
+    "the Python of an executor lacks what durwan needs: polars and pyarrow, which `pip install 'durwan[spark]'` "
+    "brings; name a Python that has them by PYSPARK_PYTHON, or send an environment along by spark.archives"
 )
 _LOCAL: Final = {
     "spark.driver.host": "127.0.0.1",
@@ -47,13 +49,13 @@ _ALWAYS: Final = {
 
 
 @contextmanager
-def session(master: str) -> Iterator[Any]:
+def session(master: str) -> Generator[Any]:
     """A session of Spark whose executors have this durwan; it is stopped in the end.
 
     What else it needs is read from where Spark reads it: `spark-defaults.conf` in SPARK_CONF_DIR.
 
     Args:
-        master: `local[*]`, `spark://host:7077`, `yarn`, `k8s://https://host`: see Spark's master URLs.
+        master: `local[*]`, `local-cluster[2,1,1024]`, `yarn`, or an address: see Spark's master URLs.
 
     Raises:
         SparkError: pyspark or Java is missing, or Spark does not start.
@@ -69,21 +71,25 @@ def session(master: str) -> Iterator[Any]:
 
 
 @contextmanager
-def told_briefly() -> Iterator[None]:
+def told_briefly() -> Generator[None]:
     """Makes of Spark's errors one of ours."""
     try:
         yield
     except Exception as error:
         if not type(error).__module__.startswith(("pyspark.", "py4j.")):
             raise
-        raise SparkError(_brief(str(error))) from error
+        raise SparkError(brief(str(error))) from error
 
 
-def _brief(text: str) -> str:
+def brief(text: str) -> str:
+    """What Spark says of a failure, in one line, or what to do about it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if any("ModuleNotFoundError" in line or ColumnsNotInstalledError.__name__ in line for line in lines):
         return _LACKING
-    told = next((line for line in reversed(lines) if "Error: " in line), lines[0] if lines else "no reason given")
+    # What Python raised stands at the end of its trace, what Java raised at the beginning.
+    told = next(
+        (line for line in reversed(lines) if _PYTHON_ERROR.match(line)), lines[0] if lines else "no reason given"
+    )
     return f"Spark could not do it: {told}"
 
 
@@ -107,6 +113,7 @@ def _builder(master: str) -> Any:
 
 
 def has_java() -> bool:
+    """Whether there is a Java, where Spark would look for it."""
     home = os.environ.get("JAVA_HOME")
     return Path(home, "bin", "java").exists() if home else shutil.which("java") is not None
 
@@ -114,11 +121,11 @@ def has_java() -> bool:
 def _packed(path: Path) -> Path:
     """This durwan as a zip that Python imports from, so that executors run the very same."""
     root = Path(durwan.__file__).parent
-    with zipfile.PyZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         for source in sorted(root.rglob("*")):
             if source.is_file() and "__pycache__" not in source.parts:
                 packed.write(source, Path(root.name, source.relative_to(root)))
     return path
 
 
-__all__ = ["SparkError", "session", "told_briefly"]
+__all__ = ["SparkError", "brief", "has_java", "session", "told_briefly"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
@@ -53,7 +53,7 @@ def compare_files(question: str, tasks: str, batches: Iterable[Any]) -> Iterator
     for batch in batches:
         for number in batch.column(0).to_pylist():
             pieces = [Piece(*each) for each in divided[number]]
-            yield from _batches(_found(number, question, lambda asked, aside, p=pieces: opened(p, asked, aside)))
+            yield from _batches(_found(number, question, partial(opened, pieces)))
 
 
 def compare_requests(question: str, batches: Iterable[Any]) -> Iterator[Any]:
@@ -101,14 +101,14 @@ def _found(task: int, question: str, log: Callable[[Question, Path], RecordedReq
         aside = Path(folder, "broken.jsonl")
         try:
             asked = _asked(question)
-            partial = _compared(log(asked, aside), asked)
+            found = _compared(log(asked, aside), asked)
         except DurwanError as error:
             yield task, 0, ERROR, str(error)
             return
         if aside.exists():
             with aside.open(encoding="ascii") as lines:
                 yield from ((task, place, BROKEN, line) for place, line in enumerate(lines, 1))
-    yield task, 0, PARTIAL, partial.as_text()
+    yield task, 0, PARTIAL, found.as_text()
 
 
 def _compared(log: RecordedRequests, question: Question) -> Partial:
