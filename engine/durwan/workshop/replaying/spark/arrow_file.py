@@ -52,7 +52,8 @@ def _kept(requests: pl.DataFrame, places: Sequence[tuple[str, int]], broken: Bro
     if not missing.any():
         return requests
     texts = requests.filter(missing).select(pl.struct(pl.all()).struct.json_encode()).to_series()
-    for row, text in zip(missing.arg_true(), texts, strict=True):
+    rows: list[int] = missing.arg_true().to_list()
+    for row, text in zip(rows, texts.to_list(), strict=True):
         file, place = places[row]
         broken.add(file, place, NO_INSTANT, text)
     return requests.filter(~missing)
