@@ -109,7 +109,7 @@ def make_logs(work: str, rows: int, folder: Path) -> None:
     log.prepare(folder / "prepared", *(each.side for each in asked.programs[1:]))
 
 
-# ---------------------------------------------------------------------------------------------------- in another process
+# --------------------------------------------------------------------------------------------------- in another process
 
 
 def compare(work: str, place: str, log: Path, master: str) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from durwan.workshop.replaying.question import Filters, Question, usual_amounts
 from durwan.workshop.replaying.running import replay
 from durwan.workshop.replaying.sides import ProgramSide, RecordedSide
 from durwan.workshop.replaying.summary import Replay, summarize
+from tests.replay import known_changes
+from tests.replay.known_changes import compare
 from tests.replay.logs import CHANGES, changed, requests, set_of, written
 
 NUMBER = 6_000
@@ -192,3 +194,13 @@ def test_as_recorded(tmp_path: Path) -> None:
     assert found.requests == 998
     assert dict(found.left_out) == {"refused": 1, "unrecorded": 1}
     assert found.counted_out == 1
+
+
+def test_five_changes_of_the_reference_set(tmp_path: Path) -> None:
+    """On a generated month the flips are those that engines make, each by the rule that was changed."""
+    for name, found in compare(20_000, tmp_path).items():
+        _, _, _, rule, kinds = known_changes.CHANGES[name]
+        assert found.flips > 0, name
+        for group in found.groups:
+            assert rule in {group.before.rule, group.after.rule}
+            assert group.kind in kinds

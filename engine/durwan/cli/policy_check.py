@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "why": ("why", "explain how requests are decided, and how a refused one would be allowed"),
     "access": ("access", "show who can do what, and under which conditions"),
     "exposure": ("exposure", "show what a thief of a key could do with it and nothing else"),
+    "least-privilege": ("least_privilege", "show which scopes, networks and rules nobody used, and what is enough"),
     "report": ("report", "write a page for auditors: who can do what, what is proved, what needs attention"),
     "show": ("show", "list what a policy set declares"),
     "build": ("build", "compile and test a policy set, and make a bundle of it"),
@@ -56,6 +57,7 @@ examples:
   policy-check exposure policies/ desk-7
   policy-check build policies/ -o desk.bundle --version 42
   policy-check why policies/ --request request.json
+  policy-check least-privilege policies/ --log month.parquet --patch | git apply
   policy-check explain P0101
 
 exit codes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from threading import Event, Thread
@@ -29,17 +30,21 @@ class ProgressBar:
     """
 
     def __init__(self, stage: str, total: int | None = None, *, stream: TextIO | None) -> None:
-        # How much of the work is done, from 0 to 1, where the total is not known but this is.
-        self.share: float | None = None
         self._stream = stream
         self._stopping = Event()
         self._thread: Thread | None = None
         self.begin(stage, total)
 
-    def begin(self, stage: str, total: int | None = None, *, paced: bool = False) -> None:
-        """The next stage, from its first step on; where it is paced, rate and remaining time are told too."""
-        self.stage, self.total, self.done, self.share = stage, total, 0, None
-        self._began = time.monotonic() if paced else None
+    def begin(self, stage: str, total: int | None = None, *, share: Callable[[], float] | None = None) -> None:
+        """The next stage, from its first step on.
+
+        Args:
+            stage: what is being done.
+            total: of how many steps; None where nobody knows.
+            share: tells how much of the stage is done, from 0 to 1; with it, rate and remaining time are told too.
+        """
+        self.stage, self.total, self.done = stage, total, 0
+        self._share, self._began = share, time.monotonic()
 
     def advance(self, by: int = 1) -> None:
         """So many steps more are done."""
@@ -89,19 +94,21 @@ class ProgressBar:
     @property
     def words(self) -> str:
         """The state in a line: `testing: 120 of 4,000`."""
-        if self.total is None:
-            return f"{self.stage}: {self.done:,}{self.pace}" if self.done else f"{self.stage} …"
-        return f"{self.stage}: {self.done:,} of {self.total:,}{self.pace}"
+        if self.total is not None:
+            return f"{self.stage}: {self.done:,} of {self.total:,}{self.pace}"
+        if not self.done:
+            return f"{self.stage}{self.pace.replace(',', ':', 1)}" if self.pace else f"{self.stage} …"
+        return f"{self.stage}: {self.done:,}{self.pace}"
 
     @property
     def pace(self) -> str:
-        """How fast a paced stage is and what time it still takes: `, 1,900,000/s, 12 s left`."""
-        if self._began is None or not self.done:
+        """How fast a stage is of which the share is known, and what it still takes: `, 1,900,000/s, 12 s left`."""
+        share = 0.0 if self._share is None else self._share()
+        if not share:
             return ""
         took = max(time.monotonic() - self._began, 1e-6)
-        share = self.done / self.total if self.total else self.share
-        left = f", {took * (1 - share) / share:,.0f} s left" if share else ""
-        return f", {self.done / took:,.0f}/s{left}"
+        rate = f", {self.done / took:,.0f}/s" if self.done else ""
+        return f"{rate}, {took * (1 - share) / share:,.0f} s left"
 
 
 def _draws_bars(stream: TextIO) -> bool:

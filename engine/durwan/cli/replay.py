@@ -219,7 +219,8 @@ def _log(arguments: argparse.Namespace, question: Question) -> RecordedRequests:
 
 
 def _prepare(arguments: argparse.Namespace, output: Output, log: RecordedRequests, question: Question) -> int:
-    with output.progress_bar("preparing"):
+    with output.progress_bar("preparing") as bar:
+        bar.begin("preparing", share=lambda: log.share)
         others = [each.side for each in question.programs[1:]]
         count = log.prepare(Path(arguments.prepare), *others)
     broken = _broken(arguments, log.broken)
@@ -262,22 +263,34 @@ def _replayed(
 def _compared(
     arguments: argparse.Namespace, bar: ProgressBar, log: RecordedRequests | list[str], question: Question
 ) -> tuple[Flips, BrokenRecords]:
-    rows = None if isinstance(log, list) else log.rows
-    bar.begin("replaying", rows, paced=True)
-    if isinstance(log, list) or arguments.engine == _SPARK:
-        from durwan.workshop.replaying.spark import replay_on_spark  # noqa: PLC0415 - see `_question`
-
-        def shared(share: float) -> None:
-            bar.done, bar.share = int(share * (rows or 0)), share
-
-        master = arguments.master or _HERE
-        return replay_on_spark(log, question, master=master, aside=Path(arguments.broken), told=shared)
     from durwan.workshop.replaying.running import replay  # noqa: PLC0415 - see `_question`
 
+    if isinstance(log, list) or arguments.engine == _SPARK:
+        return _compared_on_spark(arguments, bar, log, question)
+    bar.begin("replaying", log.rows, share=lambda: bar.done / log.rows if log.rows else log.share)
+
     def told(done: int) -> None:
-        bar.done, bar.share = done, log.share
+        bar.done = done
 
     return replay(log, question, told), log.broken
+
+
+def _compared_on_spark(
+    arguments: argparse.Namespace, bar: ProgressBar, log: RecordedRequests | list[str], question: Question
+) -> tuple[Flips, BrokenRecords]:
+    from durwan.workshop.replaying.spark import replay_on_spark  # noqa: PLC0415 - see `_question`
+
+    rows = None if isinstance(log, list) else log.rows
+    done = 0.0
+    bar.begin("replaying", rows, share=lambda: done)
+
+    def told(share: float) -> None:
+        nonlocal done
+        done = share
+        bar.done = int(share * (rows or 0))
+
+    master = arguments.master or _HERE
+    return replay_on_spark(log, question, master=master, aside=Path(arguments.broken), told=told)
 
 
 def _broken(arguments: argparse.Namespace, records: BrokenRecords) -> BrokenCount:

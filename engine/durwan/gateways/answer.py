@@ -93,7 +93,7 @@ class Answers:
                 raise ValueError(f"{text!r} cannot stand in WWW-Authenticate: printable ASCII without quotes can")
 
     def allowed(
-        self, decision_id: str, decision: Decision, *, action: str, identity: Identity, routed: Routed
+        self, decision_id: str, decision: Decision, *, action: str, identity: Identity, routed: Routed | None
     ) -> Answer:
         """The answer to a request that may go on."""
         return Answer(

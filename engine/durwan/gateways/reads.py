@@ -12,6 +12,11 @@ from durwan.runtime.engine import Engine
 class Reads:
     """What the rules and limits of one program read. Made once a revision.
 
+    Attributes:
+        revision: the digest of the program.
+        limits: its limits by name.
+        contexts: the contexts that any of them reads something of.
+
     Args:
         program: whose they are.
         revision: its digest.
@@ -31,6 +36,7 @@ class Reads:
         self._contexts = {
             action: frozenset(path.partition(".")[0] for path in read) for action, read in self._of_action.items()
         }
+        self.contexts = frozenset[str]().union(*self._contexts.values())
 
     def of_rule(self, rule: str | None, action: str) -> tuple[str, ...]:
         """The attributes that a rule or limit reads, sorted; without one, those that any rule of the action reads."""

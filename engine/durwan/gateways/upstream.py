@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -50,10 +51,12 @@ def identity_headers(identity: Identity, action: str, decision_id: str, decision
         None if identity.session is None else identity.session.id,
         identity.address,
         action,
-        decision_id,
+        None,
         _obligations(decision.obligations),
     )
-    return tuple((name, _printable(value)) for name, value in zip(NAMES, said, strict=True))
+    found = {name: _printable(value) for name, value in zip(NAMES, said, strict=True)}
+    # This one never comes again, and is printable.
+    return tuple((found | {b"x-durwan-decision": decision_id.encode()}).items())
 
 
 def no_identity() -> Headers:
@@ -70,6 +73,8 @@ def _obligations(given: Mapping[str, object]) -> str | None:
     )
 
 
+# The same keys and actions come again and again; the latest of them.
+@lru_cache(maxsize=4_096)
 def _printable(value: str | None) -> bytes:
     if not value:
         return b""

@@ -29,8 +29,8 @@ from durwan.program.reference import INVALID_NOW, NO_RULE_ALLOWS, UNKNOWN_ACTION
 
 # By how many rows is judged which actions are frequent.
 _SAMPLE: Final = 4096
-# In how many operations the time passes that a part takes by itself.
-_PARTING: Final = 1_300_000
+# Upon how many rows an operation is done in the time that it takes to write it as an expression.
+_BUILDING: Final = 30_000
 
 
 class ColumnsEvaluator:
@@ -139,18 +139,18 @@ class ColumnsEvaluator:
         """Whether it takes less time to take the rows of each group of actions apart.
 
         Then no rule is asked about rows that it is not about. But to take a value out of a column costs about as much
-        as two operations upon it, and each part takes some time by itself.
+        as two operations upon it, and a rule about several parts is written for each.
         """
         if self._parting is not None:
             return self._parting
         asked = batch.frame.get_column(ACTION).head(_SAMPLE)
         counts = dict(asked.value_counts().iter_rows())
+        building = _BUILDING / max(batch.frame.height, 1)
         parted = 0.0
         for rules, codes in groups.items():
             share = sum(counts.get(code, 0) for code in codes) / max(len(asked), 1)
-            parted += share * (self._weight(rules) + 2 * len(self._columns(rules)))
-        parted += len(groups) * _PARTING / max(batch.frame.height, 1)
-        return parted < self._weight(self._deciding_rules)
+            parted += share * (self._weight(rules) + 2 * len(self._columns(rules))) + building * self._weight(rules)
+        return parted < self._weight(self._deciding_rules) * (1 + building)
 
     def _weight(self, rules: Iterable[int]) -> int:
         return sum(self._plan.weights[place] for place in rules)

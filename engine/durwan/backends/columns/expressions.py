@@ -33,6 +33,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
 _COMPUTE: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {"+": operator.add, "-": operator.sub}
 # The first number of units that 18 digits before the point do not hold.
 _BEYOND: Final = ONE * ONE
+_FEW_CODES: Final = 8
 _TIMES: Final = (TIME_MIN, TIME_MAX)
 
 
@@ -56,6 +57,7 @@ class Translation:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        self._numbers: dict[int, tuple[Sequence[Any], dict[Any, int]]] = {}
 
     def body(self, body: Body) -> pl.Expr:
         """`A and not B`."""
@@ -110,7 +112,8 @@ class Translation:
             return self._compared(name, left, self.term(others[0]))
         match name:
             case "in_set":
-                return _is_member(left, self._members(others[0]))
+                members = self._members(others[0])
+                return self._is_one_of(left, members) if left.table is not None else _is_member(left, members)
             case "in_network" if isinstance(others[0], nodes.Attribute):
                 return self._in_networks_of(left, self.term(others[0]))
             case "in_network":
@@ -130,8 +133,22 @@ class Translation:
         elif left.literal is not None or right.literal is not None:
             held, literal = (right, left.literal) if right.literal is None else (left, right.literal)
             if held.table is not None:
-                return looked_up(held, lambda value: _COMPARE[name](value, literal))
+                equal = self._is_one_of(held, [literal])
+                return equal if name == "==" else ~equal
         return _COMPARE[name](_spelled(left), _spelled(right))
+
+    def _is_one_of(self, held: Term, values: Iterable[Any]) -> pl.Expr:
+        """A text that counts in a table compared with some."""
+        table = held.table or ()
+        if id(table) not in self._numbers:
+            # The table is kept beside, so that no other gets its identity.
+            self._numbers[id(table)] = table, {value: code for code, value in enumerate(table)}
+        _, numbers = self._numbers[id(table)]
+        codes = sorted(numbers[value] for value in values if value in numbers)
+        if len(codes) > _FEW_CODES:
+            return held.column.is_in(pl.Series(codes, dtype=pl.UInt32).implode())
+        found = pl.when(held.column.is_not_null()).then(pl.lit(value=False))
+        return reduce(_or, [held.column == pl.lit(code, dtype=pl.UInt32) for code in codes]) if codes else found
 
     def _product(self, left: Expression, right: Expression, result: Type) -> pl.Expr:
         literals = (nodes.IntLiteral, nodes.DecimalLiteral)
@@ -288,9 +305,6 @@ def _with_default(term: Term, fallback: Expression) -> Term:
 
 
 def _is_member(value: Term, members: Iterable[Any]) -> pl.Expr:
-    if value.table is not None:
-        held = frozenset(members)
-        return looked_up(value, lambda each: each in held)
     match value.type:
         case types.Number():
             wanted = pl.Series([units(member) for member in members], dtype=pl.Int128)

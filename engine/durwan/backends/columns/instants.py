@@ -11,7 +11,13 @@ from durwan.backends.columns.truths import truths_at
 from durwan.model.window import Window
 
 # More turns of a window than this within the instants of a batch are not listed; each instant is asked about instead.
-_MOST_TURNS: Final = 100_000
+_MOST_TURNS: Final = 20_000
+# So few different instants are each asked about at once.
+_FEW: Final = 64
+# Between instants that are further apart, in milliseconds, those are left out that hardly any others are near: one
+# instant in the year 9999 would have all turns listed until then.
+_LONG: Final = 400 * 86_400_000
+_NEARLY_ALL: Final = 0.999
 # How many equal pieces of time a table may have.
 _MOST_PIECES: Final = 1 << 18
 # And how much time altogether, in milliseconds: differences must not overflow.
@@ -21,15 +27,35 @@ _LONGEST: Final = 1 << 60
 def in_window(instant: pl.Expr, frame: pl.DataFrame, window: Window) -> pl.Expr:
     """Whether instants, an expression over a frame, are in a window."""
     instants = frame.select(instant.alias("instant")).get_column("instant")
+    first, last = _range(instants)
+    if first is None or last is None:
+        return pl.lit(None, dtype=pl.Boolean)
+    outside = instants.filter((instants < first) | (instants > last)).unique()
+    turns = None if len(instants) <= _FEW else _turns(window, first, last)
+    if turns is None:
+        return _asked(instant, instants.drop_nulls().unique(), window)
+    if outside.is_empty():
+        return _looked_up(instant, first, last, *turns)
+    within = _looked_up(instant.clip(first, last), first, last, *turns)
+    return pl.when(instant.is_between(first, last)).then(within).otherwise(_asked(instant, outside, window))
+
+
+def _range(instants: pl.Series) -> tuple[int | None, int | None]:
+    """From when to when nearly all instants are."""
     first, last = instants.min(), instants.max()
     if not isinstance(first, int) or not isinstance(last, int):
-        return pl.lit(None, dtype=pl.Boolean)
-    turns = _turns(window, first, last)
-    if turns is None:
-        different = instants.unique().drop_nulls()
-        answers = pl.Series([window.contains(each) for each in different], dtype=pl.Boolean)
-        return instant.replace_strict(different, answers, default=None, return_dtype=pl.Boolean)
-    return _looked_up(instant, first, last, *turns)
+        return None, None
+    if last - first <= _LONG:
+        return first, last
+    # As floats they are not exact, which does not matter: any two will do.
+    low, high = (instants.quantile(share, "nearest") or 0 for share in (1 - _NEARLY_ALL, _NEARLY_ALL))
+    return max(first, int(low)), min(last, int(high))
+
+
+def _asked(instant: pl.Expr, different: pl.Series, window: Window) -> pl.Expr:
+    """The answer for each of some different instants; null for others."""
+    answers = pl.Series([window.contains(each) for each in different], dtype=pl.Boolean)
+    return instant.replace_strict(different, answers, default=None, return_dtype=pl.Boolean)
 
 
 def _turns(window: Window, first: int, last: int) -> tuple[list[int], list[bool | None]] | None:

@@ -15,6 +15,8 @@ from durwan.model.address import AddressRange, NetworkSet
 
 # Up to so many ranges are compared one by one.
 _FEW_RANGES: Final = 12
+# Up to so many stretches are compared one by one, which takes less time than to look one up.
+_FEW_STRETCHES: Final = 6
 _LAST: Final = (1 << 127) - 1
 _FIRST4, _LAST4 = place(bytes(4)), place(b"\xff" * 4)
 
@@ -69,8 +71,12 @@ class Edges:
 
     def inside(self, places: pl.Expr, network: NetworkSet) -> pl.Expr:
         """Whether the stretches are the network's."""
+        stretches = list(self._stretches(network))
+        if len(stretches) <= _FEW_STRETCHES:
+            among = [places.is_between(_narrow(first), _narrow(end - 1)) for first, end in stretches]
+            return reduce(_or, among, pl.when(places.is_not_null()).then(pl.lit(value=False)))
         turns = [0] * (len(self._edges) + 2)
-        for first, end in self._stretches(network):
+        for first, end in stretches:
             turns[first] += 1
             turns[end] -= 1
         return truths_at([depth > 0 for depth in accumulate(turns[:-1])], places)

@@ -44,7 +44,6 @@ class RowsTranslation(Translation):
         self._plan = plan
         self._tables = tables
         self._once: dict[object, Term] = {}
-        self._edges: dict[Expression, ranges.Edges] = {}
 
     def kept(self, column: pl.Expr) -> pl.Expr:
         """The column, computed now and added to the frame."""
@@ -92,11 +91,8 @@ class RowsTranslation(Translation):
         return self.kept(pl.lit(found.get_column("answer")))
 
     def _in_network(self, operand: Expression, address: Term, network: NetworkSet) -> pl.Expr:
-        together = self._plan.networks_of(operand)
-        if together:
-            if operand not in self._edges:
-                self._edges[operand] = ranges.Edges(together)
-            edges = self._edges[operand]
+        edges = self._plan.edges_of(operand)
+        if edges is not None:
             places = self._computed_once((operand, "places"), lambda: Term(edges.places(address.column), address.type))
             return edges.inside(places.column, network)
         if not self._plan.is_narrowed(operand):

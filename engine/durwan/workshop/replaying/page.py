@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from durwan.workshop.html_page import render_page
 from durwan.workshop.replaying.answers import KINDS
@@ -23,8 +23,11 @@ from durwan.workshop.replaying.report import (
     percent,
 )  # fmt: skip
 
-# More groups than this nobody reads; the JSON form has them all.
-_MOST_GROUPS = 100
+# More groups of a kind than this nobody reads, of those that are newly allowed apart; the JSON form has them all.
+_MOST_GROUPS: Final = 12
+_MOST_ALLOWED: Final = 100
+# Newly allowed groups of which a request can be seen at once, and on paper.
+_OPEN: Final = 3
 
 
 def replay_page(report: ReplayReport) -> str:
@@ -40,8 +43,9 @@ def replay_page(report: ReplayReport) -> str:
         "leading": report.amounts[0] if report.amounts else "",
         "bars": bars_of(replay),
         "flow": flow_of(replay.groups),
-        "groups": replay.groups[:_MOST_GROUPS],
-        "left_out": len(replay.groups) - _MOST_GROUPS,
+        "by_kind": list(replay.by_kind),
+        "most": {kind: _MOST_ALLOWED if kind == "newly-allowed" else _MOST_GROUPS for kind in KINDS},
+        "open": _OPEN,
         "kinds": KINDS,
         "heads": HEADS,
         "recorded": RECORDED,
