@@ -104,7 +104,7 @@ class Translation:
             return _sum(name, self.term(operands[0]), self.term(operands[1]), operation.type)
         if name == "*":
             return Term(self._product(operands[0], operands[1], operation.type), operation.type)
-        return Term(self._tested(name, operands[0], operands[1:]), operation.type)
+        return Term(_settled(self._tested(name, operands[0], operands[1:])), operation.type)
 
     def _tested(self, name: str, operand: Expression, others: Sequence[Expression]) -> pl.Expr:
         left = self.term(operand)
@@ -270,6 +270,11 @@ def _wide(number: int) -> pl.Expr:
 
 
 # -------------------------------------------------------------------------------------------------------------- tests
+
+
+def _settled(truth: pl.Expr) -> pl.Expr:
+    """A test of literals alone as a literal: as looked up, it would be one value that polars spreads over no rows."""
+    return truth if truth.meta.root_names() else pl.lit(pl.select(truth).item(), dtype=pl.Boolean)
 
 
 def looked_up(held: Term, test: Callable[[Any], bool | None]) -> pl.Expr:
