@@ -241,3 +241,19 @@ def test_the_page_stands_alone(call: Call, sides: tuple[str, str], tmp_path: Pat
     assert "script" not in read.tags
     assert read.addresses == []
     assert "&lt;script&gt;alert(1)" in text
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--master", "local[2]"], "--master says where Spark runs: add --engine spark"),
+        (["--log", "s3a://logs"], "s3a://logs is read by Spark: add --engine spark"),
+        (["--log", "s3a://logs", "--engine", "spark"], "but not both at once"),
+        (["--prepare", "week", "--engine", "spark"], "leave --engine spark out"),
+    ],
+)
+def test_what_spark_is_for(call: Call, sides: tuple[str, str], log: Path, more: list[str], told: str) -> None:
+    """Options of Spark without it, and work that is not Spark's, are refused with what to write."""
+    ended = call("replay", *sides, "--log", log, *more)
+    assert ended.code == 2
+    assert told in ended.err
