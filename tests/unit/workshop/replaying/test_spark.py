@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import polars as pl
 import pytest
 
 from durwan.credentials.keys import StaticKeys
+from durwan.model.request import Attributes
 from durwan.program.fingerprint import fingerprint
 from durwan.workshop.replaying.logs import RecordedRequests
 from durwan.workshop.replaying.question import Filters, Question
@@ -57,13 +59,26 @@ def test_a_question_travels_as_text() -> None:
         assert isinstance(side, ProgramSide)
         assert side.program == compiled.program
         assert side.revision == compiled.revision == fingerprint(side.program)
-        assert _keys(side) == _keys(sides[0])
+        assert _read(side) == _read(sides[0])
     assert question_text(found) == question_text(asked)
 
 
-def _keys(side: ProgramSide) -> dict[str, dict[str, object]]:
+def _read(side: ProgramSide) -> dict[str, dict[str, object]]:
+    """What the policies read of each key."""
     assert isinstance(side.compiled.keys, StaticKeys)
-    return {key: dict(record) for key, record in side.compiled.keys.items()}
+    schema = side.program.schema
+    names = [path for path in schema.attributes if path.startswith("key.")]
+    read = {key: Attributes(schema, {"key": key}, side.keys) for key, _ in side.compiled.keys.items()}
+    return {key: {name: each.read(name) for name in names} for key, each in read.items()}
+
+
+def test_nothing_travels_that_no_policy_asks_about() -> None:
+    """Of a key, what proves it stays at home."""
+    keys = StaticKeys({"desk": {"labels": ["patient"], "secret": "xyzzy"}})
+    side = ProgramSide(replace(set_of(), keys=keys))
+    text = question_text(Question(before=side, after=side))
+    assert "patient" in text
+    assert "xyzzy" not in text
 
 
 def test_what_was_recorded_travels_too() -> None:

@@ -45,10 +45,15 @@ def _plain_side(side: ProgramSide | RecordedSide) -> dict[str, Any] | None:
     keys = side.compiled.keys
     if not isinstance(keys, StaticKeys):
         raise TypeError("the keys of a side that travels are StaticKeys")
+    # Of a key, what policies may ask about, and nothing by which it is proven.
+    declared = {path.removeprefix("key.") for path in side.program.schema.attributes if path.startswith("key.")}
     return {
         "program": write_program(side.program),
         "revision": side.revision,
-        "keys": {key_id: dict(record) for key_id, record in keys.items()},
+        "keys": {
+            key_id: {name: value for name, value in record.items() if name in declared}
+            for key_id, record in keys.items()
+        },
     }
 
 
