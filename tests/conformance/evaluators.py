@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from durwan.backends.columns.batch import batch_of
+from durwan.backends.columns.evaluator import ColumnsEvaluator
 from durwan.model.decision import Decision
 from durwan.program import reference
 from durwan.runtime.engine import Engine
@@ -56,4 +58,19 @@ def carefully(compiled: Compiled, request: Mapping[str, Any]) -> Decision:
     return engine_of(compiled).decide(PlainMapping(request))
 
 
-WAYS: Mapping[str, Way] = {"reference": by_reference, "strict": strictly, "careful": carefully}
+def by_columns(compiled: Compiled, request: Mapping[str, Any]) -> Decision:
+    """As columns of one row. They do not say until when a decision holds: that is the reference evaluator's here."""
+    keys = prepared(compiled.keys, compiled.program.schema)
+    now = NOW if request.get("now") is None else request["now"]
+    batch = batch_of([{**request, "now": now}], compiled.program.schema, keys)
+    assert not batch.beyond
+    evaluator = ColumnsEvaluator(compiled.program, compiled.revision)
+    (outcome,) = evaluator.explained(batch)
+    (code,) = evaluator.codes(batch)
+    assert evaluator.outcomes[code].rule == outcome.rule
+    return outcome.until(by_reference(compiled, request).valid_until)
+
+
+WAYS: Mapping[str, Way] = {
+    "reference": by_reference, "strict": strictly, "careful": carefully, "columns": by_columns,
+}  # fmt: skip

@@ -39,7 +39,7 @@ _NO_KEY: Final = 2
 _OF_SESSIONS: Final = ("session", "token")
 # By parts of names, how often actions are asked for.
 _FREQUENT: Final = (
-    ("order", 12.0), ("read", 3.0), ("create", 2.0), ("withdraw", 0.2), ("keys", 0.02), ("addresses", 0.02),
+    ("order", 12.0), ("read", 3.0), ("create", 2.0), ("withdraw", 0.2), ("keys", 0.1), ("addresses", 0.1),
     ("_all", 0.02), ("session", 0.3),
 )  # fmt: skip
 # What is of interest in a request even if no policy reads it.

@@ -205,11 +205,11 @@ def read_object(line: bytes) -> dict[str, Any]:
         NoRecordError: it writes none, or one that two readers could understand differently.
     """
     try:
-        found: Any = _DECODER.decode(line.decode())
+        found: Any = _DECODER.decode(line.decode().rstrip("\r\n"))
     except UnicodeDecodeError:
         raise NoRecordError("it is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise NoRecordError(f"it is not JSON: {error.msg.lower()}") from None
+        raise NoRecordError(f"it is not JSON: {error.msg.lower().removesuffix(' at')}") from None
     except NoRecordError:
         raise
     except ValueError:
