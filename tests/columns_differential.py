@@ -17,7 +17,7 @@ from tests.differential import KEYS, DisagreementError
 from tests.generators.programs import NOW, generate_program
 from tests.generators.requests import generate_request
 
-REQUESTS = 200
+REQUESTS = 500
 
 
 def compare(seed: int, requests: int = REQUESTS) -> tuple[int, int]:

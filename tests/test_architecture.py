@@ -280,6 +280,7 @@ _HOSTS = {
     "iana.org",
     "example.com", "example.org", "example.net", "localhost", "127.0.0.1",
     "evil",  # of the corpus of paths: no name that resolves
+    "durwan", "api",  # groups of servers in the guide of nginx
 }  # fmt: skip
 
 

@@ -69,16 +69,16 @@ def _scores(chance: Chance) -> pl.Series:
 
 
 def _ages(chance: Chance) -> pl.Series:
-    return _chosen(
-        chance.share("fresh") < 0.88, chance.below("age", 300_000), 300_000 + chance.below("age", 3_700_000)
-    )
+    return _chosen(chance.share("fresh") < 0.88, chance.below("age", 300_000), 300_000 + chance.below("age", 3_700_000))
 
 
 def _addresses(chance: Chance, action: pl.Series) -> pl.Series:
     networks = [*w1.NETWORKS.values(), w1.ELSEWHERE]
     trade, withdraw, internal, block, elsewhere = range(5)
     place = chance.share("place")
-    list_of = _chosen(place < 0.88, pl.Series([trade]), _chosen(place < 0.92, pl.Series([block]), pl.Series([elsewhere])))
+    list_of = _chosen(
+        place < 0.88, pl.Series([trade]), _chosen(place < 0.92, pl.Series([block]), pl.Series([elsewhere]))
+    )
     list_of = _chosen(action.str.starts_with("subaccounts.") & (place < 0.75), pl.Series([internal]), list_of)
     list_of = _chosen((action == "withdrawals.create") & (place < 0.85), pl.Series([withdraw]), list_of)
     firsts = pl.Series([sum(map(len, networks[:number])) for number in range(5)])

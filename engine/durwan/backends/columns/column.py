@@ -6,7 +6,7 @@ narrowed to every type of that base: two revisions may differ in ranges and read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,10 +15,11 @@ from durwan.backends.columns.polars_interface import pl
 from durwan.model import types
 from durwan.model.request import Attributes, KeyLookup
 from durwan.model.schema import Schema
-from durwan.model.types import Type
+from durwan.model.types import TIME_MAX, TIME_MIN, Type
 from durwan.model.values import Value, reader
 
 # Values that equal each other across types, as 1 and True, are told apart by their type.
+_EXACT_TEXT: Final = r"\A-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?\z"
 _PLAIN: Final = frozenset({bool, int, float, str})
 
 
@@ -66,8 +67,43 @@ def unknown_column(base: Type, height: int) -> Column:
     return Column(pl.Series([None], dtype=data_type(base)).new_from_index(0, height), () if is_coded(base) else None)
 
 
-def column_of(raws: Iterable[Any], base: Type) -> Column:
+def column_of(raws: Sequence[Any], base: Type) -> Column:
     """Plain data, each different value read once, just as the reference evaluator reads it."""
+    kinds = set(map(type, raws)) - {type(None)}
+    if not kinds:
+        return unknown_column(base, len(raws))
+    return _of_one_kind(raws, kinds, base) or _of_values(raws, base)
+
+
+def _of_one_kind(raws: Sequence[Any], kinds: set[type], base: Type) -> Column | None:
+    """Values that are all of the kind that the column holds; None where not all are, or where it cannot hold one."""
+    try:
+        match base:
+            case types.Bool() if kinds == {bool}:
+                return Column(pl.Series(raws, dtype=pl.Boolean))
+            case types.Int() | types.Duration() if kinds == {int}:
+                return Column(pl.Series(raws, dtype=pl.Int64))
+            case types.Time() if kinds == {int}:
+                is_one = pl.col("value").is_between(TIME_MIN, TIME_MAX)
+                return _where(Column(pl.Series(raws, dtype=pl.Int64)), is_one)
+            case types.String() | types.Scope() if kinds == {str}:
+                return Column(pl.Series(raws, dtype=pl.String))
+            case types.Number() if kinds == {str}:
+                return _of_exact_texts(pl.Series(raws, dtype=pl.String))
+            case _:
+                return None
+    except (OverflowError, UnicodeEncodeError, TypeError):
+        return None
+
+
+def _of_exact_texts(texts: pl.Series) -> Column | None:
+    """Texts of numbers that are all exact as they stand, with at most 18 digits before and after the point."""
+    if not texts.str.contains(_EXACT_TEXT).all():
+        return None
+    return Column(texts.cast(pl.Decimal(38, 18)).to_physical().cast(pl.Int128))
+
+
+def _of_values(raws: Sequence[Any], base: Type) -> Column:
     read, writer = reader(base), ColumnWriter(base)
     seen: dict[object, Value | None] = {}
     for raw in raws:
@@ -85,16 +121,21 @@ def column_of(raws: Iterable[Any], base: Type) -> Column:
 
 
 class ColumnWriter:
-    """Writes a column of values that were read already."""
+    """Writes a column of values that were read already.
 
-    def __init__(self, declared: Type) -> None:
-        self._type = data_type(declared)
+    Args:
+        declared: their type.
+        counting: whether texts are to count in a table.
+    """
+
+    def __init__(self, declared: Type, *, counting: bool = False) -> None:
         self._is_text = isinstance(declared, types.String | types.Scope)
-        self._is_coded = is_coded(declared)
+        self._is_coded = is_coded(declared) or (counting and self._is_text)
+        self._type = pl.UInt32() if self._is_coded else data_type(declared)
         self._forms: list[Any] = []
         self._table: dict[Value, int] = {}
         self._beyond: list[int] = []
-        self._form = _form_of(declared, self._table)
+        self._form = self._code if self._is_coded else _form_of(declared)
 
     def add(self, value: Any) -> None:
         """One row."""
@@ -106,21 +147,22 @@ class ColumnWriter:
         else:
             self._forms.append(self._form(value) if self._form else value)
 
+    def _code(self, value: Value) -> int:
+        return self._table.setdefault(value, len(self._table))
+
     def column(self) -> Column:
         """What was written."""
         values = pl.Series(self._forms, dtype=self._type)
         return Column(values, tuple(self._table) if self._is_coded else None, tuple(self._beyond))
 
 
-def _form_of(declared: Type, table: dict[Value, int]) -> Callable[[Any], Any] | None:
+def _form_of(declared: Type) -> Callable[[Any], Any] | None:
     """What makes the form of a column of a value; None where the value is its own form."""
     match declared:
         case types.Number():
             return units
         case types.Address():
             return place
-        case types.Network() | types.SetOf():
-            return lambda value: table.setdefault(value, len(table))
         case _:
             return None
 
@@ -140,6 +182,8 @@ def narrowed(column: Column, declared: Type, schema: Schema) -> Column:
         case types.Number(low, high) if low is not None and high is not None:
             least, most = (pl.lit(units(each), dtype=pl.Int128) for each in (low, high))
             return _where(column, value.is_between(least, most))
+        case types.String() if declared != base_of(declared) and column.table is not None:
+            return _of_members(column, reader(declared))
         case types.String(choices) if choices is not None:
             return _where(column, value.is_in(pl.Series(choices, dtype=pl.String).implode()))
         case types.SetOf(types.Scope()):
@@ -156,7 +200,7 @@ def _where(column: Column, condition: pl.Expr) -> Column:
 
 
 def _of_members(column: Column, read: Callable[[object], Any]) -> Column:
-    """A column of sets, those unknown of which a member is not what it should be."""
+    """A column that counts, unknown where what it counts is not what it should be."""
     known = {code: read(held) for code, held in enumerate(column.table or ())}
     codes = [None if value is None else code for code, value in known.items()]
     if None not in codes:
@@ -192,18 +236,21 @@ class KeyColumns:
         """
         if not ids.table:
             return own
-        writer = ColumnWriter(self._schema.attributes[path])
+        is_empty = own.values.null_count() == len(own.values)
+        counting = is_empty or own.table is not None
+        writer = ColumnWriter(self._schema.attributes[path], counting=counting)
         for key_id in ids.table:
             writer.add(self._attributes(str(key_id)).read(path))
         looked = writer.column()
         found = looked.values.gather(ids.values)
         outside = pl.Series(looked.beyond, dtype=pl.UInt32)
         beyond = own.beyond + tuple(ids.values.is_in(outside.implode()).fill_null(value=False).arg_true())
-        if looked.table is not None:
-            found = found + len(own.table or ())
-        values = found if own.values.null_count() == len(own.values) else _either(ids.values, found, own.values)
-        table = None if looked.table is None else (own.table or ()) + looked.table
-        return Column(values, table, tuple(sorted(beyond)))
+        if is_empty:
+            return Column(found, looked.table, tuple(sorted(beyond)))
+        if looked.table is None or own.table is None:
+            return Column(_either(ids.values, found, own.values), None, tuple(sorted(beyond)))
+        values = _either(ids.values, found + len(own.table), own.values)
+        return Column(values, own.table + looked.table, tuple(sorted(beyond)))
 
     def _attributes(self, key_id: str) -> Attributes:
         if key_id not in self._found:

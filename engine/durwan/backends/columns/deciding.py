@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import reduce
+from functools import cache, reduce
 from typing import Any, Final, NamedTuple, TypeVar
 
 from durwan.backends.columns.batch import ACTION, NOW, Batch
 from durwan.backends.columns.doubts import DoubtTranslation
-from durwan.backends.columns.expressions import Translation
 from durwan.backends.columns.plan import Plan
 from durwan.backends.columns.polars_interface import pl
+from durwan.backends.columns.rows import RowsTranslation
+from durwan.backends.columns.truths import truths_at
 from durwan.program.program import Program, Rule
 
 _T = TypeVar("_T")
@@ -18,8 +19,12 @@ CODE: Final = "outcome"
 DOUBT: Final = "in doubt"
 # Codes of outcomes that no rule decides; the rules follow, in source order.
 UNKNOWN_ACTION_CODE, INVALID_NOW_CODE, NO_RULE_CODE, FIRST_RULE = range(4)
+# What stands for no rule: numbers are compared faster than nulls are looked for.
+_NONE: Final = -1
 # Cases of one expression: polars nests them, and goes through them by recursion.
 _CASES: Final = 40
+_FEW_ACTIONS: Final = 10
+_VERY_FEW_ACTIONS: Final = 4
 
 
 class _Ruled(NamedTuple):
@@ -55,7 +60,7 @@ class Deciding:
     def __init__(self, program: Program, plan: Plan, batch: Batch, places: Sequence[int]) -> None:
         self._program = program
         self._actions: Sequence[Any] = batch.tables.get(ACTION, ())
-        self._translation = Translation(program, plan, batch.frame, batch.tables)
+        self._translation = RowsTranslation(program, plan, batch.frame, batch.tables)
         self._concerns: dict[tuple[str, ...], pl.Expr | None] = {}
         self._known = self._among(frozenset(program.schema.actions))
         self._ruled = [self._rule(place) for place in places]
@@ -95,11 +100,16 @@ class Deciding:
 
     def _among(self, actions: frozenset[str]) -> pl.Expr | None:
         """Whether a row's action is one of these; None where each row's is."""
-        are = [action in actions for action in self._actions]
-        if all(are) and not self._translation.frame.get_column(ACTION).null_count():
+        codes = [code for code, action in enumerate(self._actions) if action in actions]
+        if len(codes) == len(self._actions) and not self._translation.frame.get_column(ACTION).null_count():
             return None
-        table = pl.lit(pl.Series(are or [False], dtype=pl.Boolean))
-        return self._translation.kept(table.gather(pl.col(ACTION)).fill_null(value=False))
+        # To compare a number takes a tenth of what it takes to look it up.
+        asked = pl.col(ACTION)
+        if len(codes) > _FEW_ACTIONS:
+            are = truths_at([action in actions for action in self._actions], asked)
+            return self._translation.kept(are.fill_null(value=False))
+        found = reduce(_or, [asked.eq_missing(code) for code in codes]) if codes else _NO
+        return found if len(codes) < _VERY_FEW_ACTIONS else self._translation.kept(found)
 
     def _of_effect(self, effect: str) -> Iterator[_Ruled]:
         return (each for each in self._ruled if each.rule.effect == effect and not each.rule.shadow)
@@ -111,9 +121,9 @@ class Deciding:
     ) -> pl.Expr:
         """What is chosen where a deny applies, no allow does, a challenge does, or an allow alone."""
         by_rules = (
-            pl.when(firsts.deny.is_not_null()).then(chosen.deny)
-            .when(firsts.allow.is_null()).then(no_rule)
-            .when(firsts.challenge.is_not_null()).then(chosen.challenge)
+            pl.when(firsts.deny != _NONE).then(chosen.deny)
+            .when(firsts.allow == _NONE).then(no_rule)
+            .when(firsts.challenge != _NONE).then(chosen.challenge)
             .otherwise(chosen.allow)
         )  # fmt: skip
         at_an_instant = pl.when(pl.col(NOW).is_null()).then(invalid_now).otherwise(by_rules)
@@ -122,23 +132,21 @@ class Deciding:
         )
 
     def _first(self, effect: str) -> pl.Expr:
-        """The code of the first rule of an effect that applies; null where none does."""
+        """The code of the first rule of an effect that applies."""
         cases = [(each.applies, _code(FIRST_RULE + each.place)) for each in self._of_effect(effect)]
-        return self._first_of(cases, pl.lit(None, dtype=pl.Int32))
+        pieces = [self._translation.kept(_chain(piece, _code(_NONE))) for piece in _in_pieces(cases)]
+        return reduce(_else, reversed(pieces)) if pieces else _code(_NONE)
 
     def _doubt_of_deny(self) -> pl.Expr:
         """Whether the first deny that applies does so for doubt."""
-        return self._first_of([(each.applies, each.in_doubt) for each in self._of_effect("deny")], _NO)
+        cases = [(each.applies, each.in_doubt) for each in self._of_effect("deny")]
+        pieces = [self._translation.kept(_chain(piece, pl.lit(None, dtype=pl.Boolean))) for piece in _in_pieces(cases)]
+        return pl.coalesce(pieces) if pieces else _NO
 
     def _doubt_of_challenges(self) -> pl.Expr:
         """Whether any challenge applies for doubt."""
         pieces = _in_pieces([each.in_doubt for each in self._of_effect("challenge")])
         return reduce(_or, [self._translation.kept(reduce(_or, piece)) for piece in pieces], _NO)
-
-    def _first_of(self, cases: list[tuple[pl.Expr, pl.Expr]], nothing: pl.Expr) -> pl.Expr:
-        """What stands with the first case that is true; null where none is."""
-        firsts = [self._translation.kept(_chain(piece)) for piece in _in_pieces(cases)]
-        return pl.coalesce(firsts) if firsts else nothing
 
 
 class _Firsts(NamedTuple):
@@ -154,14 +162,20 @@ def _in_pieces(cases: list[_T]) -> Iterator[list[_T]]:
         yield cases[start : start + _CASES]
 
 
-def _chain(cases: list[tuple[pl.Expr, pl.Expr]]) -> pl.Expr:
-    return reduce(lambda rest, case: pl.when(case[0]).then(case[1]).otherwise(rest), reversed(cases), pl.lit(None))
+def _chain(cases: list[tuple[pl.Expr, pl.Expr]], otherwise: pl.Expr) -> pl.Expr:
+    """What stands with the first case that is true."""
+    return reduce(lambda rest, case: pl.when(case[0]).then(case[1]).otherwise(rest), reversed(cases), otherwise)
+
+
+def _else(later: pl.Expr, code: pl.Expr) -> pl.Expr:
+    return pl.when(code != _NONE).then(code).otherwise(later)
 
 
 def _or(left: Any, right: Any) -> Any:
     return left | right
 
 
+@cache
 def _code(number: int) -> pl.Expr:
     return pl.lit(number, dtype=pl.Int32)
 

@@ -5,8 +5,9 @@ What it does not say is until when a decision holds, which nobody asks of a requ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Mapping
+from functools import cached_property, reduce
+from operator import or_ as _or
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,13 +24,13 @@ from durwan.backends.columns.deciding import (
 from durwan.backends.columns.plan import Plan
 from durwan.backends.columns.polars_interface import pl
 from durwan.model.decision import Outcome
-from durwan.model.values import Value
 from durwan.program.program import Program, Rule
 from durwan.program.reference import INVALID_NOW, NO_RULE_ALLOWS, UNKNOWN_ACTION, outcome_of, replace_outcome
 
-_ROW: Final = "row"
-# What it costs to part rows by their actions and to put them together again, in operations.
-_PARTING: Final = 12
+# By how many rows is judged which actions are frequent.
+_SAMPLE: Final = 4096
+# Upon how many rows an operation is done in the time that it takes to write it as an expression.
+_BUILDING: Final = 30_000
 
 
 class ColumnsEvaluator:
@@ -99,46 +100,63 @@ class ColumnsEvaluator:
         return [place for place, rule in enumerate(self._program.rules) if not rule.shadow]
 
     def _decided(self, batch: Batch, *, with_doubts: bool) -> pl.DataFrame:
-        parts = self._parts(batch)
-        if parts is None:
+        groups = self._groups(batch)
+        if not self._is_parted(batch, groups):
             return Deciding(self._program, self._plan, batch, self._deciding_rules).decided(with_doubts=with_doubts)
-        found = [
-            Deciding(self._program, self._plan, part, rules).decided(with_doubts=with_doubts).with_columns(rows)
-            for rows, part, rules in parts
-        ]
-        return pl.concat(found).sort(_ROW).drop(_ROW)
+        found = pl.DataFrame(schema={CODE: pl.Int32, DOUBT: pl.Boolean} if with_doubts else {CODE: pl.Int32})
+        columns = found.clear(batch.frame.height).get_columns()
+        for rules, codes in groups.items():
+            is_meant = reduce(_or, (pl.col(ACTION).eq_missing(code) for code in codes))
+            rows = batch.frame.select(is_meant).to_series().arg_true()
+            part = Batch(frame=batch.frame.select(ACTION, NOW, *self._columns(rules))[rows], tables=batch.tables)
+            decided = Deciding(self._program, self._plan, part, rules).decided(with_doubts=with_doubts)
+            columns = [
+                column.scatter(rows, values) for column, values in zip(columns, decided.get_columns(), strict=True)
+            ]
+        return pl.DataFrame(columns)
 
     # ------------------------------------------------------------------------------------------------- by action
 
-    def _parts(self, batch: Batch) -> list[tuple[pl.Series, Batch, list[int]]] | None:
-        """The rows about each action, and the rules about it; None where it takes less time not to part them.
-
-        To take a value out of a column costs about as much as two operations upon it.
-        """
+    def _groups(self, batch: Batch) -> dict[tuple[int, ...], list[int | None]]:
+        """The actions by the rules about them, as a batch numbers them; None is no action."""
         names = batch.tables.get(ACTION, ())
-        counts = dict(batch.frame.get_column(ACTION).value_counts().iter_rows())
-        rules = {code: self._rules_about(names, code) for code in counts}
-        whole = sum(self._plan.weights[place] for place in self._deciding_rules)
-        parted = sum(count * self._cost(rules[code]) for code, count in counts.items()) / max(batch.frame.height, 1)
-        if not (parted < whole if self._parting is None else self._parting):
-            return None
-        frame = batch.frame.with_row_index(_ROW)
-        parts: list[tuple[pl.Series, Batch, list[int]]] = []
-        for code in counts:
-            rows = frame.filter(pl.col(ACTION).eq_missing(code)).select(_ROW, ACTION, NOW, *self._columns(rules[code]))
-            part = Batch(frame=rows.drop(_ROW), tables=batch.tables)
-            parts.append((rows.get_column(_ROW), part, rules[code]))
-        return parts
+        groups: dict[tuple[int, ...], list[int | None]] = {}
+        for code in (None, *range(len(names))):
+            action = None if code is None else str(names[code])
+            groups.setdefault(self._rules_about.get(action, ()), []).append(code)
+        return groups
 
-    def _rules_about(self, names: Sequence[Value], code: int | None) -> list[int]:
-        action = None if code is None else names[code]
-        return [place for place in self._deciding_rules if action in self._program.rules[place].actions]
+    @cached_property
+    def _rules_about(self) -> dict[str | None, tuple[int, ...]]:
+        """For each action the places of the rules about it."""
+        found: dict[str | None, list[int]] = {}
+        for place in self._deciding_rules:
+            for action in self._program.rules[place].actions:
+                found.setdefault(action, []).append(place)
+        return {action: tuple(places) for action, places in found.items()}
+
+    def _is_parted(self, batch: Batch, groups: Mapping[tuple[int, ...], list[int | None]]) -> bool:
+        """Whether it takes less time to take the rows of each group of actions apart.
+
+        Then no rule is asked about rows that it is not about. But to take a value out of a column costs about as much
+        as two operations upon it, and a rule about several parts is written for each.
+        """
+        if self._parting is not None:
+            return self._parting
+        asked = batch.frame.get_column(ACTION).head(_SAMPLE)
+        counts = dict(asked.value_counts().iter_rows())
+        building = _BUILDING / max(batch.frame.height, 1)
+        parted = 0.0
+        for rules, codes in groups.items():
+            share = sum(counts.get(code, 0) for code in codes) / max(len(asked), 1)
+            parted += share * (self._weight(rules) + 2 * len(self._columns(rules))) + building * self._weight(rules)
+        return parted < self._weight(self._deciding_rules) * (1 + building)
+
+    def _weight(self, rules: Iterable[int]) -> int:
+        return sum(self._plan.weights[place] for place in rules)
 
     def _columns(self, rules: Iterable[int]) -> list[str]:
         return sorted(frozenset[str]().union(*(self._plan.paths[place] for place in rules)))
-
-    def _cost(self, rules: list[int]) -> int:
-        return sum(self._plan.weights[place] for place in rules) + 2 * len(self._columns(rules)) + _PARTING
 
     # ---------------------------------------------------------------------------------------------------- details
 

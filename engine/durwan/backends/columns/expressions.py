@@ -1,30 +1,27 @@
 """Expressions of the checked program as expressions over columns. Null is unknown, as in the reference evaluator.
 
 polars spreads null as strict operators do, and its `&`, `|` and `~` are Kleene's, so most nodes look like themselves.
-Arithmetic is checked for overflow. Sets and networks are looked up: a test of a value that only counts in a table is
-answered once for each value of the table, by the operator's own meaning; a test of two attributes, once for each pair
-of values that occurs.
-
-What stands in several places, lets above all, is computed once and added to the frame: an expression of polars is a
-tree, and lets that are made of lets would grow without bounds in it.
+Arithmetic is checked for overflow. A test of a value that only counts in a table is answered once for each value of the
+table, by the operator's own meaning. What is here needs no rows; what does is in `durwan.backends.columns.rows`.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import reduce
 from typing import Any, Final, NamedTuple
 
-from durwan.backends.columns import instants, ranges
+from durwan.backends.columns import ranges
 from durwan.backends.columns.batch import NOW, ONE, is_coded, place, units
-from durwan.backends.columns.plan import Plan
 from durwan.backends.columns.polars_interface import pl
+from durwan.backends.columns.truths import truths_at
 from durwan.model import types
-from durwan.model.types import INT64_MAX, INT64_MIN, Type
-from durwan.model.values import Value
+from durwan.model.address import NetworkSet
+from durwan.model.types import INT64_MAX, INT64_MIN, TIME_MAX, TIME_MIN, Type
+from durwan.model.window import Window
 from durwan.program import nodes
 from durwan.program.nodes import Expression
 from durwan.program.operators import COMPARISONS, OPERATORS, like_parts
@@ -36,6 +33,8 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
 _COMPUTE: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {"+": operator.add, "-": operator.sub}
 # The first number of units that 18 digits before the point do not hold.
 _BEYOND: Final = ONE * ONE
+_FEW_CODES: Final = 8
+_TIMES: Final = (TIME_MIN, TIME_MAX)
 
 
 class Term(NamedTuple):
@@ -45,30 +44,20 @@ class Term(NamedTuple):
     type: Type
     table: Sequence[Any] | None = None
     literal: str | None = None
+    # Between which numbers its values are, where that is known.
+    bounds: tuple[int, int] | None = None
 
 
 class Translation:
-    """Translates expressions of one program for the rows of a frame.
+    """Translates expressions of one program.
 
     Args:
         program: the program.
-        plan: what its rules have in common.
-        frame: a column for each attribute, and `now`.
-        tables: in what columns count, by their names. Texts may or may not.
-
-    Attributes:
-        frame: the frame with what was computed once; what is translated is to be asked of it.
     """
 
-    def __init__(
-        self, program: Program, plan: Plan, frame: pl.DataFrame, tables: Mapping[str, Sequence[Value]]
-    ) -> None:
-        self.frame = frame
+    def __init__(self, program: Program) -> None:
         self._program = program
-        self._plan = plan
-        self._tables = tables
-        self._kept: dict[Expression, Term] = {}
-        self._stretches: dict[Expression, tuple[ranges.Edges, pl.Expr]] = {}
+        self._numbers: dict[int, tuple[Sequence[Any], dict[Any, int]]] = {}
 
     def body(self, body: Body) -> pl.Expr:
         """`A and not B`."""
@@ -80,23 +69,17 @@ class Translation:
         """The column of a condition."""
         return self.term(expression).column
 
-    def kept(self, column: pl.Expr) -> pl.Expr:
-        """The column, computed now and added to the frame."""
-        name = f"computed {self.frame.width}"
-        self.frame = self.frame.with_columns(column.alias(name))
-        return pl.col(name)
-
     def term(self, expression: Expression) -> Term:
         """The column of any expression that has a value."""
         match expression:
             case nodes.Operation():
-                return self._operation_once(expression)
+                return self._operated(expression)
             case nodes.Attribute(path=path, type=declared):
-                return Term(pl.col(path), declared, self._tables.get(path, () if is_coded(declared) else None))
+                return Term(pl.col(path), declared, () if is_coded(declared) else None, bounds=_bounds_of(declared))
             case nodes.Now():
-                return Term(pl.col(NOW), types.Time())
+                return Term(pl.col(NOW), types.Time(), bounds=_TIMES)
             case nodes.LetReference(name=name):
-                return self._once(expression, lambda: self.term(self._program.lets[name]))
+                return self.term(self._program.lets[name])
             case nodes.Default(operand=operand, fallback=fallback):
                 return _with_default(self.term(operand), fallback)
             case nodes.IsKnown(operand=operand):
@@ -109,42 +92,38 @@ class Translation:
                 return Term(~self.truth(operand), types.Bool())
             case _:
                 declared, value = nodes.type_of(expression), getattr(expression, "value", None)
-                return Term(_literal(expression, declared), declared, literal=value if type(value) is str else None)
-
-    def _once(self, expression: Expression, make: Callable[[], Term]) -> Term:
-        if expression not in self._kept:
-            found = make()
-            self._kept[expression] = found._replace(column=self.kept(found.column))
-        return self._kept[expression]
-
-    def _operation_once(self, operation: nodes.Operation) -> Term:
-        def make() -> Term:
-            return Term(self._operation(operation), operation.type)
-
-        return self._once(operation, make) if self._plan.is_shared(operation) else make()
+                text = value if type(value) is str else None
+                bounds = (value, value) if type(value) is int else None
+                return Term(_literal(expression, declared), declared, literal=text, bounds=bounds)
 
     # -------------------------------------------------------------------------------------------------- operators
 
-    def _operation(self, operation: nodes.Operation) -> pl.Expr:
+    def _operated(self, operation: nodes.Operation) -> Term:
         name, operands = operation.operator, operation.operands
-        left = self.term(operands[0])
-        if name in COMPARISONS:
-            return self._compared(name, left, self.term(operands[1]))
         if name in _COMPUTE:
-            return _sum(name, left, self.term(operands[1]), operation.type)
+            return _sum(name, self.term(operands[0]), self.term(operands[1]), operation.type)
+        if name == "*":
+            return Term(self._product(operands[0], operands[1], operation.type), operation.type)
+        return Term(_settled(self._tested(name, operands[0], operands[1:])), operation.type)
+
+    def _tested(self, name: str, operand: Expression, others: Sequence[Expression]) -> pl.Expr:
+        left = self.term(operand)
+        if name in COMPARISONS:
+            return self._compared(name, left, self.term(others[0]))
         match name:
-            case "*":
-                return self._product(operands[0], operands[1], operation.type)
             case "in_set":
-                return _is_member(left, self._members(operands[1]))
+                members = self._members(others[0])
+                return self._is_one_of(left, members) if left.table is not None else _is_member(left, members)
+            case "in_network" if isinstance(others[0], nodes.Attribute):
+                return self._in_networks_of(left, self.term(others[0]))
             case "in_network":
-                return self._in_network(operands[0], left, operands[1])
+                return self._in_network(operand, left, self._constant(others[0]))
             case "in_window":
-                return instants.in_window(left.column, self.frame, self._constant(operands[1]))
+                return self._in_window(left, self._constant(others[0]))
             case "like":
-                return _like(left, self._constant(operands[1]))
+                return _like(left, self._constant(others[0]))
             case _:
-                return self._of_set(name, left, operands[1:])
+                return self._of_set(name, left, others)
 
     def _compared(self, name: str, left: Term, right: Term) -> pl.Expr:
         if isinstance(left.type, types.Number) != isinstance(right.type, types.Number):
@@ -154,8 +133,23 @@ class Translation:
         elif left.literal is not None or right.literal is not None:
             held, literal = (right, left.literal) if right.literal is None else (left, right.literal)
             if held.table is not None:
-                return _looked_up(held, lambda value: _COMPARE[name](value, literal))
-        return _COMPARE[name](_spelled(left), _spelled(right))
+                equal = self._is_one_of(held, [literal])
+                return equal if name == "==" else ~equal
+        compared: pl.Expr = _COMPARE[name](_spelled(left), _spelled(right))
+        return compared
+
+    def _is_one_of(self, held: Term, values: Iterable[Any]) -> pl.Expr:
+        """A text that counts in a table compared with some."""
+        table = held.table or ()
+        if id(table) not in self._numbers:
+            # The table is kept beside, so that no other gets its identity.
+            self._numbers[id(table)] = table, {value: code for code, value in enumerate(table)}
+        _, numbers = self._numbers[id(table)]
+        codes = sorted(numbers[value] for value in values if value in numbers)
+        if len(codes) > _FEW_CODES:
+            return held.column.is_in(pl.Series(codes, dtype=pl.UInt32).implode())
+        found = pl.when(held.column.is_not_null()).then(pl.lit(value=False))
+        return reduce(_or, [held.column == pl.lit(code, dtype=pl.UInt32) for code in codes]) if codes else found
 
     def _product(self, left: Expression, right: Expression, result: Type) -> pl.Expr:
         literals = (nodes.IntLiteral, nodes.DecimalLiteral)
@@ -180,45 +174,24 @@ class Translation:
         members: Iterable[Any] = self._constant(expression)
         return members
 
-    # ------------------------------------------------------------------------------------------- sets and networks
+    # ------------------------------------------------------------------------ tests that want to know what rows hold
 
     def _of_set(self, name: str, held: Term, others: Sequence[Expression]) -> pl.Expr:
-        meaning = OPERATORS[name].meaning
-        if isinstance(others[0], nodes.Attribute | nodes.LetReference | nodes.Default | nodes.Operation):
-            return self._by_pairs(meaning, held, self.term(others[0]))
-        constants = [self._constant(other) for other in others]
-        return _looked_up(held, lambda value: meaning(value, *constants))
+        """A test of a set, and of a value, of other sets, of a count."""
+        raise NotImplementedError
 
-    def _by_pairs(self, meaning: Callable[[Any, Any], Any], left: Term, right: Term) -> pl.Expr:
-        """A test of two values, asked once for each pair that occurs."""
-        pairs = self.frame.select(left.column.alias("left"), right.column.alias("right"))
-        held, values = left.table or (), right.table
-        different = pairs.unique().drop_nulls()
-        answers = [
-            meaning(held[code], value if values is None else values[value]) for code, value in different.iter_rows()
-        ]
-        known = different.with_columns(pl.Series("answer", answers, dtype=pl.Boolean))
-        found = pairs.join(known, on=["left", "right"], how="left", maintain_order="left")
-        return self.kept(pl.lit(found.get_column("answer")))
+    def _in_network(self, operand: Expression, address: Term, network: NetworkSet) -> pl.Expr:
+        """An address, which is the column of an operand, in a network."""
+        del operand
+        return ranges.in_network(address.column, network)
 
-    def _in_network(self, operand: Expression, address: Term, network: Expression) -> pl.Expr:
-        if isinstance(network, nodes.Attribute):
-            return self._in_networks_of(address.column, self.term(network))
-        asked: Any = self._constant(network)
-        together = self._plan.networks_of(operand)
-        if not together:
-            return ranges.in_network(address.column, asked)
-        if operand not in self._stretches:
-            edges = ranges.Edges(together)
-            self._stretches[operand] = edges, self.kept(edges.places(address.column))
-        edges, places = self._stretches[operand]
-        return edges.inside(places, asked)
-
-    def _in_networks_of(self, address: pl.Expr, network: Term) -> pl.Expr:
+    def _in_networks_of(self, address: Term, network: Term) -> pl.Expr:
         """An address in a network that is an attribute."""
-        table: Any = network.table or ()
-        edges = ranges.Edges(table)
-        return edges.inside_of_each(edges.places(address), network.column, table)
+        raise NotImplementedError
+
+    def _in_window(self, instant: Term, window: Window) -> pl.Expr:
+        """An instant in a window."""
+        raise NotImplementedError
 
 
 # ------------------------------------------------------------------------------------------------------------- values
@@ -243,12 +216,34 @@ def _in_units(term: Term) -> Term:
     return Term(term.column.cast(pl.Int128) * pl.lit(ONE, dtype=pl.Int128), types.Number())
 
 
-def _sum(name: str, left: Term, right: Term, result: Type) -> pl.Expr:
+def _sum(name: str, left: Term, right: Term, result: Type) -> Term:
     if isinstance(result, types.Number):
         exact = _COMPUTE[name](_in_units(left).column, _in_units(right).column)
-        return _within(exact, 1 - _BEYOND, _BEYOND - 1)
+        return Term(_within(exact, 1 - _BEYOND, _BEYOND - 1), result)
+    bounds = _bounds_of_sum(name, left.bounds, right.bounds)
+    if bounds is not None:
+        # It cannot overflow, as the difference of two instants: nothing needs to be wider.
+        return Term(_COMPUTE[name](left.column, right.column), result, bounds=bounds)
     exact = _COMPUTE[name](left.column.cast(pl.Int128), right.column.cast(pl.Int128))
-    return _within(exact, INT64_MIN, INT64_MAX).cast(pl.Int64)
+    return Term(_within(exact, INT64_MIN, INT64_MAX).cast(pl.Int64), result)
+
+
+def _bounds_of(declared: Type) -> tuple[int, int] | None:
+    match declared:
+        case types.Time():
+            return _TIMES
+        case types.Int(low, high) if low is not None and high is not None:
+            return low, high
+        case _:
+            return None
+
+
+def _bounds_of_sum(name: str, left: tuple[int, int] | None, right: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Between which numbers a sum or a difference is; None where that is not known, or might overflow."""
+    if left is None or right is None:
+        return None
+    low, high = (left[0] + right[0], left[1] + right[1]) if name == "+" else (left[0] - right[1], left[1] - right[0])
+    return (low, high) if low >= INT64_MIN and high <= INT64_MAX else None
 
 
 def _times(term: Term, factor: int | Decimal, result: Type) -> pl.Expr:
@@ -278,12 +273,17 @@ def _wide(number: int) -> pl.Expr:
 # -------------------------------------------------------------------------------------------------------------- tests
 
 
-def _looked_up(held: Term, test: Callable[[Any], bool | None]) -> pl.Expr:
+def _settled(truth: pl.Expr) -> pl.Expr:
+    """A test of literals alone as a literal: as looked up, it would be one value that polars spreads over no rows."""
+    return truth if truth.meta.root_names() else pl.lit(pl.select(truth).item(), dtype=pl.Boolean)
+
+
+def looked_up(held: Term, test: Callable[[Any], bool | None]) -> pl.Expr:
     """A test of a value that counts in a table: answered once for each."""
     table = held.table or ()
     if not table:
         return pl.lit(None, dtype=pl.Boolean)
-    return pl.lit(pl.Series([test(value) for value in table], dtype=pl.Boolean)).gather(held.column)
+    return truths_at([test(value) for value in table], held.column)
 
 
 def _in_one_table(left: Term, right: Term) -> tuple[Term, Term]:
@@ -311,9 +311,6 @@ def _with_default(term: Term, fallback: Expression) -> Term:
 
 
 def _is_member(value: Term, members: Iterable[Any]) -> pl.Expr:
-    if value.table is not None:
-        held = frozenset(members)
-        return _looked_up(value, lambda each: each in held)
     match value.type:
         case types.Number():
             wanted = pl.Series([units(member) for member in members], dtype=pl.Int128)
@@ -330,7 +327,7 @@ def _is_member(value: Term, members: Iterable[Any]) -> pl.Expr:
 
 def _like(value: Term, pattern: str) -> pl.Expr:
     if value.table is not None:
-        return _looked_up(value, lambda text: OPERATORS["like"].meaning(text, pattern))
+        return looked_up(value, lambda text: OPERATORS["like"].meaning(text, pattern))
     return value.column.str.contains(_regular(pattern))
 
 

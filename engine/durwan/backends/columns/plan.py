@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from durwan.backends.columns.ranges import Edges
 from durwan.model.address import NetworkSet
 from durwan.program import nodes
 from durwan.program.explanation import parts_through
@@ -15,6 +16,7 @@ from durwan.program.program import Program, Rule
 # To compare an address with a range takes a nanosecond; to find its place among all ranges that a program asks of takes
 # some forty, and then two for each network. With so many ranges the search pays.
 _MANY_RANGES: Final = 40
+_SOME_RANGES: Final = 5
 
 
 class Plan:
@@ -32,6 +34,7 @@ class Plan:
         self._program = program
         self._occurrences: Counter[nodes.Operation] = Counter()
         self._networks: dict[Expression, dict[NetworkSet, int]] = {}
+        self._edges: dict[Expression, Edges | None] = {}
         self.paths = [frozenset(_paths(rule, program)) for rule in program.rules]
         lets: set[str] = set()
         self.weights = [self._count(rule, lets) for rule in program.rules]
@@ -40,10 +43,16 @@ class Plan:
         """Whether an operation stands in more than one place."""
         return self._occurrences[operation] > 1
 
-    def networks_of(self, address: Expression) -> list[NetworkSet]:
-        """The networks in which an address is to be found at once; none where it is better compared with each range."""
-        asked = self._networks.get(address, {})
-        return list(asked) if sum(asked.values()) > _MANY_RANGES else []
+    def edges_of(self, address: Expression) -> Edges | None:
+        """The edges among which an address is to be found once; None where it is better compared with each range."""
+        if address not in self._edges:
+            asked = self._networks.get(address, {})
+            self._edges[address] = Edges(asked) if sum(asked.values()) > _MANY_RANGES else None
+        return self._edges[address]
+
+    def is_narrowed(self, address: Expression) -> bool:
+        """Whether an address is compared with so many ranges that it pays to make its numbers narrow first."""
+        return sum(self._networks.get(address, {}).values()) >= _SOME_RANGES
 
     def _count(self, rule: Rule, lets: set[str]) -> int:
         weight = 1

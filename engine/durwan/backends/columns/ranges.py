@@ -10,21 +10,44 @@ from typing import Any, Final
 
 from durwan.backends.columns.batch import place
 from durwan.backends.columns.polars_interface import pl
+from durwan.backends.columns.truths import truths_at
 from durwan.model.address import AddressRange, NetworkSet
 
 # Up to so many ranges are compared one by one.
 _FEW_RANGES: Final = 12
+# Up to so many stretches are compared one by one, which takes less time than to look one up.
+_FEW_STRETCHES: Final = 6
 _LAST: Final = (1 << 127) - 1
+_FIRST4, _LAST4 = place(bytes(4)), place(b"\xff" * 4)
 
 
-def in_network(address: pl.Expr, network: NetworkSet) -> pl.Expr:
-    """Whether addresses are in a network."""
+def in_network(address: pl.Expr, network: NetworkSet, narrow: pl.Expr | None = None) -> pl.Expr:
+    """Whether addresses are in a network.
+
+    Args:
+        address: the addresses.
+        network: the network.
+        narrow: the same addresses as `narrowed` has them: three times as fast to compare with ranges of IPv4.
+    """
     spans = spans_of(network)
     if len(spans) > _FEW_RANGES:
         edges = Edges([network])
         return edges.inside(edges.places(address), network)
-    among = [address.is_between(_wide(first), _wide(last)) for first, last in spans]
-    return reduce(_or, among, pl.when(address.is_not_null()).then(pl.lit(value=False)))
+    found: pl.Expr = pl.when(address.is_not_null()).then(pl.lit(value=False))
+    among: list[pl.Expr] = []
+    for first, last in spans:
+        if narrow is not None and _FIRST4 <= first <= _LAST4:
+            among.append(narrow.is_between(_narrow(first - _FIRST4), _narrow(last - _FIRST4)))
+        else:
+            found = found | address.is_between(_wide(first), _wide(last))
+    # What is no IPv4 address is null there, and in none of these ranges; unknown or true stays as it is.
+    return reduce(_or, among).fill_null(value=False) | found if among else found
+
+
+def narrowed(address: pl.Expr) -> pl.Expr:
+    """The numbers of IPv4 addresses from 0 on, in 32 bits; null for others."""
+    is_one = address.is_between(_wide(_FIRST4), _wide(_LAST4))
+    return pl.when(is_one).then(address.cast(pl.UInt32, wrap_numerical=True))
 
 
 class Edges:
@@ -48,12 +71,15 @@ class Edges:
 
     def inside(self, places: pl.Expr, network: NetworkSet) -> pl.Expr:
         """Whether the stretches are the network's."""
+        stretches = list(self._stretches(network))
+        if len(stretches) <= _FEW_STRETCHES:
+            among = [places.is_between(_narrow(first), _narrow(end - 1)) for first, end in stretches]
+            return reduce(_or, among, pl.when(places.is_not_null()).then(pl.lit(value=False)))
         turns = [0] * (len(self._edges) + 2)
-        for first, end in self._stretches(network):
+        for first, end in stretches:
             turns[first] += 1
             turns[end] -= 1
-        held = pl.Series([depth > 0 for depth in accumulate(turns[:-1])], dtype=pl.Boolean)
-        return pl.lit(held).gather(places)
+        return truths_at([depth > 0 for depth in accumulate(turns[:-1])], places)
 
     def inside_of_each(self, places: pl.Expr, codes: pl.Expr, table: Sequence[NetworkSet]) -> pl.Expr:
         """Whether the stretches are those of the network that each row names by its number.
@@ -99,8 +125,14 @@ def _unmapped(network: NetworkSet) -> Iterable[AddressRange]:
             yield AddressRange((int.from_bytes(last, "big") + 1).to_bytes(16, "big"), each.last)
 
 
+@lru_cache(maxsize=1 << 16)
 def _wide(number: int) -> pl.Expr:
     return pl.lit(number, dtype=pl.Int128)
+
+
+@lru_cache(maxsize=1 << 16)
+def _narrow(number: int) -> pl.Expr:
+    return pl.lit(number, dtype=pl.UInt32)
 
 
 def _or(left: Any, right: Any) -> Any:

@@ -15,6 +15,7 @@ from durwan.model import types
 from durwan.model.request import PLAIN
 from durwan.model.types import Type
 from durwan.model.values import read_time
+from durwan.runtime.garbage import without_collecting
 from durwan.workshop.replaying.logs.broken import BrokenRecords
 from durwan.workshop.replaying.logs.sources import EFFECTS, RECORDED
 
@@ -23,7 +24,9 @@ MOST_LINE: Final = 1 << 24
 STEP: Final = 16_384
 _AUDIT: Final = frozenset({"kind", "record", "seq"})
 _EXPORT: Final = frozenset({"contexts", "effect", "stream", "now"})
-_OUTCOME: Final = tuple(RECORDED)
+# A request, and what was decided.
+_Record = tuple[dict[str, Any], Mapping[str, Any] | None]
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class NoRecordError(ValueError):
@@ -38,6 +41,8 @@ class LineColumns:
         self.masked: Counter[str] = Counter()
         self._requests = requests
         self._outcomes = outcomes
+        self._contexts: dict[str, list[Mapping[str, Any]]] = {}
+        self._key_ids: Column | None = None
         self._read: dict[tuple[str, Type], Column] = {}
 
     def load(self, paths: Mapping[str, Type]) -> None:
@@ -55,21 +60,23 @@ class LineColumns:
         """See `Columns`."""
         if (path, base) not in self._read:
             raws = self._raws(path)
-            self.masked[path] += sum(type(raw) is PLAIN and "$masked" in raw for raw in raws)
+            if PLAIN in set(map(type, raws)):
+                self.masked[path] += sum(type(raw) is PLAIN and "$masked" in raw for raw in raws)
             self._read[path, base] = column_of(raws, base)
         return self._read[path, base]
 
     def _raws(self, path: str) -> list[Any]:
         context, _, name = path.partition(".")
-        found: list[Any] = []
-        for request in self._requests:
-            given = request.get(context)
-            found.append(given.get(name) if type(given) is PLAIN else None)
-        return found
+        if context not in self._contexts:
+            given = [request.get(context) for request in self._requests]
+            self._contexts[context] = [each if type(each) is PLAIN else _NOTHING for each in given]
+        return [each.get(name) for each in self._contexts[context]]
 
     def key_ids(self) -> Column:
         """See `Columns`."""
-        return _coded(request.get("key") for request in self._requests)
+        if self._key_ids is None:
+            self._key_ids = _coded(request.get("key") for request in self._requests)
+        return self._key_ids
 
     def recorded(self) -> pl.DataFrame | None:
         """See `Columns`."""
@@ -122,25 +129,27 @@ class LinesFile:
             OSError: it cannot be read.
         """
         with self.path.open("rb") as file:
-            requests: list[dict[str, Any]] = []
-            outcomes: list[Mapping[str, Any] | None] = []
-            for place, line in _lines(file, is_packed=self.path.suffix == ".gz"):
+            lines = _lines(file, is_packed=self.path.suffix == ".gz")
+            while step := self._step(lines, broken):
+                self.position = file.tell()
+                yield LineColumns([request for request, _ in step], [outcome for _, outcome in step])
+            self.position = self.size
+
+    def _step(self, lines: Iterator[tuple[int, bytes]], broken: BrokenRecords) -> list[_Record]:
+        """The next requests; none at the end."""
+        found: list[_Record] = []
+        with without_collecting():
+            for place, line in lines:
                 try:
-                    found = read_record(line)
+                    record = read_record(line)
                 except NoRecordError as error:
                     broken.add(self.path, place, str(error), line)
                     continue
-                if found is None:
-                    continue
-                requests.append(found[0])
-                outcomes.append(found[1])
-                if len(requests) == STEP:
-                    self.position = file.tell()
-                    yield LineColumns(requests, outcomes)
-                    requests, outcomes = [], []
-            self.position = self.size
-            if requests:
-                yield LineColumns(requests, outcomes)
+                if record is not None:
+                    found.append(record)
+                    if len(found) == STEP:
+                        break
+        return found
 
 
 def _lines(file: IO[bytes], *, is_packed: bool) -> Iterator[tuple[int, bytes]]:
@@ -154,7 +163,7 @@ def _lines(file: IO[bytes], *, is_packed: bool) -> Iterator[tuple[int, bytes]]:
             line = unpacked.readline(MOST_LINE)
 
 
-def read_record(line: bytes) -> tuple[dict[str, Any], Mapping[str, Any] | None] | None:
+def read_record(line: bytes) -> _Record | None:
     """The request and the outcome that a line records; None for a line that is to be skipped.
 
     Raises:
@@ -178,7 +187,7 @@ def read_record(line: bytes) -> tuple[dict[str, Any], Mapping[str, Any] | None] 
     return row, outcome if _is_outcome(outcome) else None
 
 
-def _of_audit(record: dict[str, Any], now: object) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+def _of_audit(record: dict[str, Any], now: object) -> _Record:
     contexts: Any = record.get("contexts")
     if type(contexts) is not PLAIN or now is None:
         raise NoRecordError("the audit log could not record this request")

@@ -2,15 +2,15 @@
 
 | column | of a type | is read |
 |---|---|---|
-| booleans, integers, texts, aware timestamps | that holds such values | as it is, all rows at once |
-| texts of numbers, lists, floats, decimals | any | each different value once, as `Engine.decide` reads it |
+| booleans, integers, decimals, texts, aware timestamps | that holds such values | as it is, all rows at once |
+| texts of numbers, lists, floats | any | each different value once, as `Engine.decide` reads it |
 | timestamps without a zone, dates, binary | any | unknown, as everywhere |
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,9 @@ from durwan.workshop.replaying.logs.sources import EFFECTS, RECORDED
 
 STEP: Final = 65_536
 _KEY: Final = "key"
+_DIGITS: Final = 18
 _OUTCOME: Final = "decision"
+NO_INSTANT: Final = "it does not say when (`now`)"
 
 
 class NestedColumns:
@@ -92,8 +94,9 @@ class NestedColumns:
 
     def texts(self) -> pl.Series | None:
         """See `Columns`."""
-        frame = self._frame.drop(_OUTCOME, strict=False).with_columns(pl.selectors.decimal().cast(pl.String))
-        return frame.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+        columns = [_for_json(series) for series in self._frame.drop(_OUTCOME, strict=False)]
+        whole = pl.DataFrame([series for series in columns if series is not None])
+        return whole.select(pl.struct(pl.all()).struct.json_encode()).to_series()
 
     def _whole(self, name: str) -> pl.Series:
         if name in self._frame.columns:
@@ -105,6 +108,24 @@ class NestedColumns:
             return unknown_column(base, self.height)
         native = _native(series, base)
         return _by_values(series, base) if native is None else Column(native)
+
+
+def _for_json(series: pl.Series) -> pl.Series | None:
+    """A column of which JSON says the same; None where it says nothing that any type could read."""
+    dtype = series.dtype
+    if isinstance(dtype, pl.Struct):
+        fields = [_for_json(field) for field in series.struct.unnest()]
+        kept = [field for field in fields if field is not None]
+        whole = pl.DataFrame([*kept, series.is_not_null().alias("$")])
+        return (
+            whole.select(pl.when("$").then(pl.struct(pl.exclude("$"))).alias(series.name)).to_series() if kept else None
+        )
+    if dtype.is_decimal() or dtype in (pl.Int128, pl.UInt128):
+        return series.cast(pl.String)
+    inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else dtype
+    is_instant = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+    is_plain = inner in (pl.Boolean, pl.Null) or inner.is_integer() or inner.is_float() or _is_text(inner)
+    return series if is_plain or is_instant else None
 
 
 def _as(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Series:
@@ -128,6 +149,9 @@ def _native(series: pl.Series, base: Type) -> pl.Series | None:
         case types.Time() if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
             finer = {"ns": 1_000_000, "us": 1_000, "ms": 1}[dtype.time_unit]
             return _between(series.cast(pl.Int64) // finer, TIME_MIN, TIME_MAX)
+        case types.Number() if isinstance(dtype, pl.Decimal) and dtype.scale <= _DIGITS:
+            exact = series.cast(pl.Decimal(38, _DIGITS), strict=False).to_physical()
+            return _between(exact, 1 - ONE * ONE, ONE * ONE - 1)
         case types.Number() if dtype.is_integer():
             return _between(series.cast(pl.Int128), 1 - ONE, ONE - 1) * pl.Series([ONE], dtype=pl.Int128)
         case _:
@@ -197,17 +221,28 @@ class NestedFile:
         self.position = 0
         self._scan = pl.scan_parquet(path)
         self._contexts = contexts
+        self._first = 0
         self.rows: int | None = int(self._scan.select(pl.len()).collect().item())
+
+    def only(self, first: int, rows: int) -> None:
+        """Leaves some of its rows, from one on that is counted from zero."""
+        self._scan = self._scan.slice(first, rows)
+        self._first, self.rows = first, rows
 
     def steps(self, broken: BrokenRecords) -> Iterator[NestedColumns]:
         """Its requests, some ten thousands at a time."""
         schema = self._scan.collect_schema()
-        wanted = [name for name in schema if name in {ACTION, NOW, _OUTCOME, *self._contexts}]
+        wanted = columns_read(schema, self._contexts)
         done = 0
         for frame in self._scan.select(wanted).collect_batches(chunk_size=STEP, maintain_order=True):
             done += frame.height
             self.position = self.size * done // max(self.rows or 0, 1)
-            yield NestedColumns(_kept(frame, done - frame.height, self.path, broken))
+            yield NestedColumns(_kept(frame, self._first + done - frame.height, self.path, broken))
+
+
+def columns_read(names: Iterable[str], contexts: frozenset[str]) -> list[str]:
+    """Which of some columns are read: those of these contexts, and what is known of every request."""
+    return [name for name in names if name in {ACTION, NOW, _OUTCOME, *contexts}]
 
 
 def _kept(frame: pl.DataFrame, before: int, path: Path, broken: BrokenRecords) -> pl.DataFrame:
@@ -222,5 +257,5 @@ def _kept(frame: pl.DataFrame, before: int, path: Path, broken: BrokenRecords) -
         .select("row", pl.struct(pl.exclude("row")).struct.json_encode().alias("text"))
         .iter_rows()
     ):
-        broken.add(path, before + row + 1, "it does not say when (`now`)", text)
+        broken.add(path, before + row + 1, NO_INSTANT, text)
     return frame.filter(pl.col(NOW).is_not_null())

@@ -1,6 +1,7 @@
 """Logs in Parquet that were read once: each attribute a column in the form in which it is computed with.
 
-A directory of parts. A part has these columns, and `tables` in its metadata, a JSON object:
+A directory of parts. A part has these columns, and in its metadata, as a JSON object, the tables in which they count
+and the rows of each attribute that columns cannot hold:
 
 | column | holds |
 |---|---|
@@ -9,7 +10,6 @@ A directory of parts. A part has these columns, and `tables` in its metadata, a 
 | `key` | which of the ids of keys, where the request names its key by its id |
 | `effect`, `rule`, `status`, `code` | what was decided, where that was recorded |
 | `request` | the whole request as a JSON text, unless it was left out |
-| `beyond` | which attributes columns cannot hold; null nearly everywhere |
 
 Columns that are not asked for are not read, so they cost nothing but room.
 """
@@ -17,6 +17,7 @@ Columns that are not asked for are not read, so they cost nothing but room.
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,10 +36,12 @@ from durwan.workshop.replaying.logs.sources import RECORDED, Columns
 VERSION: Final = 1
 # Rows of a part: enough for what is done once a part to vanish, few enough for two at a time to be small.
 PART: Final = 262_144
+# Rows of a row group: whole requests are long, and single ones are asked for. With fewer rows, reading the other
+# columns takes a quarter longer.
+GROUP: Final = 65_536
 _META: Final = "durwan.prepared"
 _KEY: Final = "key"
 _REQUEST: Final = "request"
-_BEYOND: Final = "beyond"
 
 
 class PreparedLogError(DurwanError):
@@ -48,17 +51,18 @@ class PreparedLogError(DurwanError):
 class PreparedColumns:
     """One part. See `Columns`."""
 
-    def __init__(self, path: Path, tables: Mapping[str, list[Any]], masked: Mapping[str, int], height: int) -> None:
-        self.height = height
-        self.masked: Counter[str] = Counter(masked)
+    def __init__(self, path: Path, meta: Mapping[str, Any]) -> None:
+        self.height: int = meta["rows"]
+        self.masked: Counter[str] = Counter(meta["masked"])
         self._path = path
-        self._tables = tables
+        self._tables: Mapping[str, list[Any]] = meta["tables"]
+        self._beyond: Mapping[str, list[int]] = meta["beyond"]
         self._names = frozenset(pl.read_parquet_schema(path))
         self._series: dict[str, pl.Series] = {}
 
     def load(self, paths: Mapping[str, Type]) -> None:
         """See `Columns`."""
-        wanted = {ACTION, NOW, _KEY, _BEYOND, *(column_name(path, base) for path, base in paths.items())}
+        wanted = {ACTION, NOW, _KEY, *(column_name(path, base) for path, base in paths.items())}
         self._read(wanted)
 
     def _read(self, names: Iterable[str]) -> None:
@@ -91,13 +95,7 @@ class PreparedColumns:
         """See `Columns`."""
         name = column_name(path, base)
         table = tuple(_values(self._tables[name], base)) if name in self._tables else None
-        return Column(self._always(name), table, self._beyond(path))
-
-    def _beyond(self, path: str) -> tuple[int, ...]:
-        marked = self._get(_BEYOND)
-        if marked is None or marked.null_count() == self.height:
-            return ()
-        return tuple(marked.list.contains(path).fill_null(value=False).arg_true())
+        return Column(self._always(name), table, tuple(self._beyond.get(path, ())))
 
     def key_ids(self) -> Column:
         """See `Columns`."""
@@ -114,13 +112,16 @@ class PreparedColumns:
         return None if found is None or found.get_column("effect").null_count() == self.height else found
 
     def requests(self, rows: Sequence[int]) -> list[dict[str, Any]]:
-        """See `Columns`."""
-        texts = self._get(_REQUEST)
-        if texts is None:
+        """See `Columns`. Only those row groups are read in which the rows are, one after the other."""
+        if _REQUEST not in self._names:
             raise PreparedLogError(
                 f"{self._path} was prepared without whole requests: prepare it with them for examples"
             )
-        return [json.loads(text) for text in texts.gather(list(rows))]
+        texts: dict[int, str] = {}
+        for group in sorted({row // GROUP for row in rows}):
+            found = pl.scan_parquet(self._path).select(_REQUEST).slice(group * GROUP, GROUP).collect().to_series()
+            texts |= {row: found[row - group * GROUP] for row in rows if row // GROUP == group}
+        return [json.loads(texts[row]) for row in rows]
 
     def texts(self) -> pl.Series | None:
         """See `Columns`."""
@@ -133,7 +134,8 @@ def column_name(path: str, base: Type) -> str:
 
 
 def _values(raws: list[Any], base: Type) -> list[Value]:
-    return [read_value(base, raw) or frozenset() for raw in raws]
+    found = [read_value(base, raw) for raw in raws]
+    return [value for value in found if value is not None]
 
 
 def _plain(value: Any) -> Any:
@@ -159,7 +161,7 @@ class PreparedFile:
         """See `LogFile`: broken records were put aside when the log was prepared."""
         del broken
         self.position = self.size
-        yield PreparedColumns(self.path, self._meta["tables"], self._meta["masked"], self.rows or 0)
+        yield PreparedColumns(self.path, self._meta)
 
 
 def prepared_file(path: Path) -> PreparedFile | None:
@@ -190,17 +192,24 @@ def write_prepared(
         raise PreparedLogError(f"{folder} is there already: name a directory that is not")
     temporary = folder.with_name(f".{folder.name}.new")
     temporary.mkdir(parents=True)
+    try:
+        count = _write_parts(steps, _Part(tuple(attributes), whole=whole), temporary)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return count
+
+
+def _write_parts(steps: Iterable[Columns], part: _Part, folder: Path) -> int:
     count = number = 0
-    part = _Part(tuple(attributes), whole=whole)
     for step in steps:
         count += step.height
         part.add(step)
         if part.height >= PART:
-            part.write(temporary / f"part-{number:06}.parquet")
-            part, number = _Part(part.attributes, whole=whole), number + 1
+            part.write(folder / f"part-{number:06}.parquet")
+            part, number = part.next(), number + 1
     if part.height or not number:
-        part.write(temporary / f"part-{number:06}.parquet")
-    temporary.rename(folder)
+        part.write(folder / f"part-{number:06}.parquet")
     return count
 
 
@@ -211,19 +220,21 @@ class _Part:
         self._whole = whole
         self._frames: list[pl.DataFrame] = []
         self._tables: dict[str, dict[Value, int]] = {ACTION: {}, _KEY: {}}
+        self._beyond: dict[str, list[int]] = {}
         self._masked: Counter[str] = Counter()
+
+    def next(self) -> _Part:
+        """The part after, still empty."""
+        return _Part(self.attributes, whole=self._whole)
 
     def add(self, step: Columns) -> None:
         """Some more rows."""
-        self.height += step.height
-        beyond: dict[int, list[str]] = {}
         frame = [self._coded(ACTION, step.action()), step.now().alias(NOW), self._coded(_KEY, step.key_ids())]
         for path, base in self.attributes:
             column = step.column(path, base)
             frame.append(self._coded(column_name(path, base), column))
-            for row in column.beyond:
-                beyond.setdefault(row, []).append(path)
-        frame.append(pl.Series(_BEYOND, [beyond.get(row) for row in range(step.height)], dtype=pl.List(pl.String)))
+            self._beyond.setdefault(path, []).extend(self.height + row for row in column.beyond)
+        self.height += step.height
         frame += self._recorded(step)
         texts = step.texts() if self._whole else None
         if texts is not None:
@@ -248,9 +259,29 @@ class _Part:
     def write(self, path: Path) -> None:
         """All of it, to a file."""
         tables = {name: [_plain(value) for value in table] for name, table in self._tables.items()}
-        meta = {"version": VERSION, "rows": self.height, "tables": tables, "masked": dict(self._masked)}
         frame = pl.concat(self._frames) if self._frames else pl.DataFrame()
-        frame.write_parquet(path, compression="lz4", row_group_size=PART, metadata={_META: json.dumps(meta)})
+        for attribute in self.attributes:
+            name = column_name(*attribute)
+            counted = _counted(frame, name)
+            if counted is not None:
+                frame = frame.with_columns(counted.values.alias(name))
+                tables[name] = list(counted.table or ())
+        beyond = {path: rows for path, rows in self._beyond.items() if rows}
+        meta = {
+            "version": VERSION, "rows": self.height, "tables": tables, "beyond": beyond, "masked": dict(self._masked)
+        }  # fmt: skip
+        frame.write_parquet(path, compression="lz4", row_group_size=GROUP, metadata={_META: json.dumps(meta)})
+
+
+def _counted(frame: pl.DataFrame, name: str) -> Column | None:
+    """A column of texts as numbers of its different ones; None where there are many, or where it has no texts."""
+    if frame.schema.get(name) != pl.String:
+        return None
+    texts = frame.get_column(name)
+    different = texts.drop_nulls().unique().sort()
+    if len(different) * 16 > frame.height:
+        return None
+    return Column(texts.cast(pl.Enum(different)).to_physical().cast(pl.UInt32), tuple(different))
 
 
 __all__ = ["PART", "PreparedLogError", "prepared_file", "write_prepared"]
