@@ -193,3 +193,14 @@ def test_networks_in_a_column_hold_addresses_as_the_reference_says(ask: Ask) -> 
     wanted = [(Evaluation(program, each, 0).read(asked).value,) for each in read]
     assert ask(program, [asked], rows) == wanted
     assert {True, False, None} == {each for (each,) in wanted}
+
+
+def test_none_of_them_and_more_than_there_are(ask: Ask) -> None:
+    """Every known set has at least none of some values, and none has more of them than there are."""
+    held = attribute("a.held", types.SetOf(types.Int()))
+    wanted = nodes.LiteralSet(members=frozenset({1, 2}), element=types.Int())
+    conditions = [condition("has_at_least", held, wanted, nodes.IntLiteral(value=least)) for least in (0, 1, 2, 3)]
+    sets: list[frozenset[int]] = [frozenset({1, 2, 3}), frozenset({2}), frozenset()]
+    rows: list[dict[str, Any]] = [*({"a.held": each} for each in sets), {}]
+    got = ask(program_of({"a.held": types.SetOf(types.Int())}), conditions, rows)
+    assert got == [(True, True, True, False), (True, True, False, False), (True, False, False, False), (None,) * 4]
