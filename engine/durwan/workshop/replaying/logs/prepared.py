@@ -134,7 +134,8 @@ def column_name(path: str, base: Type) -> str:
 
 
 def _values(raws: list[Any], base: Type) -> list[Value]:
-    return [read_value(base, raw) or frozenset() for raw in raws]
+    found = [read_value(base, raw) for raw in raws]
+    return [value for value in found if value is not None]
 
 
 def _plain(value: Any) -> Any:
