@@ -48,7 +48,7 @@ def decided(program: Program, requests: Sequence[Mapping[str, Any]], batch: Batc
     assert ColumnsEvaluator(program).explained(batch) == wanted
     for parting in (False, True):
         evaluator = ColumnsEvaluator(program, parting=parting)
-        codes = evaluator.codes(batch).to_list()
+        codes: list[int] = evaluator.codes(batch).to_list()
         assert [(evaluator.outcomes[code].rule, evaluator.outcomes[code].code) for code in codes] == [
             (each.rule, each.code) for each in wanted
         ]
@@ -86,7 +86,7 @@ def test_addresses_at_all_edges(many: bool) -> None:
         held = {
             f"r{number}"
             for number, each in enumerate([*NETWORKS, others or ["9.9.9.9"]])
-            if packed is not None and packed in NetworkSet([found for text in each if (found := parse_network(text))])
+            if packed is not None and packed in NetworkSet([span for text in each if (span := parse_network(text))])
         }
         assert set(outcome.shadows) == held
 
@@ -145,8 +145,9 @@ def test_texts_that_count_in_tables_mean_what_texts_mean() -> None:
     for counting in ((), ("request.symbol",), ("request.symbol", "request.side", "request.kind")):
         frame, tables = plain.frame, dict(plain.tables)
         for path in counting:
-            tables[path] = ("never", *sorted(frame.get_column(path).drop_nulls().unique()))
-            codes = frame.get_column(path).cast(pl.Enum(list(tables[path]))).to_physical().cast(pl.UInt32)
+            names: list[str] = ["never", *sorted(frame.get_column(path).drop_nulls().unique())]
+            tables[path] = names
+            codes = frame.get_column(path).cast(pl.Enum(names)).to_physical().cast(pl.UInt32)
             frame = frame.with_columns(codes.alias(path))
         decided(program, asked, Batch(frame=frame, tables=tables))
 
