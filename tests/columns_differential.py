@@ -30,7 +30,7 @@ def compare(seed: int, requests: int = REQUESTS) -> tuple[int, int]:
     decided = [ColumnsEvaluator(program, parting=parting).decide(batch) for parting in (False, True)]
     if not decided[0].equals(decided[1]):
         raise DisagreementError(f"seed {seed}: parted by action and whole they differ\n{decided}")
-    codes = evaluator.codes(batch).to_list()
+    codes: list[int] = evaluator.codes(batch).to_list()
     beyond = set(batch.beyond)
     for row, (request, got) in enumerate(zip(asked, evaluator.explained(batch), strict=True)):
         if row in beyond:

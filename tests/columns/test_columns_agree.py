@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -12,7 +12,7 @@ from durwan.backends.columns.batch import Batch, batch_of
 from durwan.backends.columns.evaluator import ColumnsEvaluator
 from durwan.backends.columns.polars_interface import pl
 from durwan.compilation import compile_sources
-from durwan.model.address import AddressRange, NetworkSet, parse_address, parse_network
+from durwan.model.address import NetworkSet, parse_address, parse_network
 from durwan.model.decision import Outcome
 from durwan.program import reference
 from durwan.program.program import Program
@@ -48,7 +48,7 @@ def decided(program: Program, requests: Sequence[Mapping[str, Any]], batch: Batc
     assert ColumnsEvaluator(program).explained(batch) == wanted
     for parting in (False, True):
         evaluator = ColumnsEvaluator(program, parting=parting)
-        codes = evaluator.codes(batch).to_list()
+        codes: list[int] = evaluator.codes(batch).to_list()
         assert [(evaluator.outcomes[code].rule, evaluator.outcomes[code].code) for code in codes] == [
             (each.rule, each.code) for each in wanted
         ]
@@ -65,10 +65,6 @@ NETWORKS = (
     ("0.0.0.0/0",), ("::/0",), ("0.0.0.0/0", "::/0"), ("128.0.0.0/1",), ("8000::/1",), ("::/96",), ("1.2.3.4",),
     ("255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), ("::1:0:0:0/80", "2001:db8::/32"),
 )  # fmt: skip
-
-
-def _parsed(texts: Iterable[str]) -> list[AddressRange]:
-    return [network for text in texts if (network := parse_network(text)) is not None]
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["compared with each range", "found among all edges"])
@@ -90,7 +86,7 @@ def test_addresses_at_all_edges(many: bool) -> None:
         held = {
             f"r{number}"
             for number, each in enumerate([*NETWORKS, others or ["9.9.9.9"]])
-            if packed is not None and packed in NetworkSet(_parsed(each))
+            if packed is not None and packed in NetworkSet([span for text in each if (span := parse_network(text))])
         }
         assert set(outcome.shadows) == held
 
@@ -150,7 +146,7 @@ def test_texts_that_count_in_tables_mean_what_texts_mean() -> None:
         frame, tables = plain.frame, dict(plain.tables)
         for path in counting:
             names: list[str] = ["never", *sorted(frame.get_column(path).drop_nulls().unique())]
-            tables[path] = tuple(names)
+            tables[path] = names
             codes = frame.get_column(path).cast(pl.Enum(names)).to_physical().cast(pl.UInt32)
             frame = frame.with_columns(codes.alias(path))
         decided(program, asked, Batch(frame=frame, tables=tables))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -64,7 +64,6 @@ def check(batch: RecordedBatch, values: list[Any]) -> None:
     assert batch.rows == len(values)
     for row, value in enumerate(values):
         if row in found.beyond:
-            assert isinstance(value, str | list | dict)
             assert not _is_utf8(value)
             continue
         for path, wanted in zip(PATHS, expected(value), strict=True):
@@ -159,7 +158,8 @@ def test_every_value_in_a_column_of_its_kind(alone: bool, tmp_path: Path) -> Non
 
 def _fits_polars(value: Any) -> bool:
     if isinstance(value, list):
-        return len({type(each) for each in value}) <= 1 and all(map(_fits_polars, value))
+        members = cast("list[Any]", value)
+        return len({repr(type(each)) for each in members}) <= 1 and all(map(_fits_polars, members))
     if isinstance(value, Decimal):
         return value.is_finite()
     if isinstance(value, str):

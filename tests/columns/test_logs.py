@@ -77,7 +77,8 @@ def rules(batch: RecordedBatch) -> list[str | None]:
     """What decides each row, which has to be what decides its request by the reference evaluator."""
     evaluator = ColumnsEvaluator(PROGRAM)
     decided = decide_recorded(evaluator, Evaluator(PROGRAM, clock=lambda: 0, keys=KEYS.get), batch)
-    found = [evaluator.outcomes[code].rule for code in decided.codes]
+    codes: list[int] = decided.codes.to_list()
+    found = [evaluator.outcomes[code].rule for code in codes]
     requests = batch.requests(range(batch.rows))
     wanted = [reference.decide(PROGRAM, each, clock=lambda: 0, keys=KEYS.get).rule for each in requests]
     assert found == wanted
@@ -271,7 +272,7 @@ def test_two_sides_read_the_same_log(tmp_path: Path) -> None:
 
 
 def audit_line(contexts: Any, seq: int = 0, kind: str = "decision", **fields: Any) -> dict[str, Any]:
-    record = {
+    record: dict[str, Any] = {
         "decision_id": "d", "time": NOW, "effect": "deny", "status": 403, "code": "risky", "rule": "risky",
         "action": "orders.create", "contexts": contexts, "because": [], "unknowns": [], **fields,
     }  # fmt: skip

@@ -66,8 +66,8 @@ def by_columns(compiled: Compiled, request: Mapping[str, Any]) -> Decision:
     assert not batch.beyond
     evaluator = ColumnsEvaluator(compiled.program, compiled.revision)
     (outcome,) = evaluator.explained(batch)
-    (code,) = evaluator.codes(batch)
-    assert evaluator.outcomes[code].rule == outcome.rule
+    codes: list[int] = evaluator.codes(batch).to_list()
+    assert evaluator.outcomes[codes[0]].rule == outcome.rule
     return outcome.until(by_reference(compiled, request).valid_until)
 
 

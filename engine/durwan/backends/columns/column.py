@@ -107,8 +107,7 @@ def _of_values(raws: Sequence[Any], base: Type) -> Column:
     read, writer = reader(base), ColumnWriter(base)
     seen: dict[object, Value | None] = {}
     for raw in raws:
-        kind = type(raw)
-        key = (kind, raw) if kind in _PLAIN else repr(raw) if kind is list else None
+        key = (type(raw), raw) if type(raw) in _PLAIN else repr(raw) if type(raw) is list else None
         if key is None:
             writer.add(None if raw is None else read(raw))
             continue

@@ -11,7 +11,7 @@ from durwan.backends.columns.doubts import DoubtTranslation
 from durwan.backends.columns.plan import Plan
 from durwan.backends.columns.polars_interface import pl
 from durwan.backends.columns.rows import RowsTranslation
-from durwan.backends.columns.truths import truths_at
+from durwan.backends.columns.truths import any_of, truths_at
 from durwan.program.program import Program, Rule
 
 _T = TypeVar("_T")
@@ -75,18 +75,18 @@ class Deciding:
         return self._translation.frame.select(found)
 
     def details(self) -> pl.DataFrame:
-        """For each rule whether it applies, and for which attributes nobody knows whether it should."""
+        """For each rule whether it applies, and for each of its attributes whether nobody knows because of that one.
+
+        Columns are named by the rule's place: `3` says whether it applies, `3 risk.score` what is unknown.
+        """
         doubts = DoubtTranslation(self._program, self._translation)
         found: list[pl.Expr] = []
         for each in self._ruled:
-            found.append(each.applies.alias(f"{each.place} applies"))
-            named = [
-                pl.when(doubt).then(pl.lit(path))
-                for path, doubt in sorted(doubts.of_body(each.rule.body).items())
-                if each.rule.effect != "allow"
-            ]
-            unknowns = pl.concat_list(named).list.drop_nulls() if named else pl.lit([], dtype=pl.List(pl.String))
-            found.append(pl.when(each.body.is_null()).then(unknowns).alias(f"{each.place} unknowns"))
+            found.append(each.applies.alias(str(each.place)))
+            if each.rule.effect != "allow":
+                unknown = each.body.is_null()
+                for path, doubt in doubts.of_body(each.rule.body).items():
+                    found.append((unknown & doubt).alias(f"{each.place} {path}"))
         return self._translation.frame.select(found)
 
     # --------------------------------------------------------------------------------------------------- the rules
@@ -108,7 +108,7 @@ class Deciding:
         if len(codes) > _FEW_ACTIONS:
             are = truths_at([action in actions for action in self._actions], asked)
             return self._translation.kept(are.fill_null(value=False))
-        found = reduce(_or, [asked.eq_missing(code) for code in codes]) if codes else _NO
+        found = any_of(asked.eq_missing(code) for code in codes) if codes else _NO
         return found if len(codes) < _VERY_FEW_ACTIONS else self._translation.kept(found)
 
     def _of_effect(self, effect: str) -> Iterator[_Ruled]:
@@ -146,7 +146,7 @@ class Deciding:
     def _doubt_of_challenges(self) -> pl.Expr:
         """Whether any challenge applies for doubt."""
         pieces = _in_pieces([each.in_doubt for each in self._of_effect("challenge")])
-        return reduce(_or, [self._translation.kept(reduce(_or, piece)) for piece in pieces], _NO)
+        return any_of([_NO, *(self._translation.kept(any_of(piece)) for piece in pieces)])
 
 
 class _Firsts(NamedTuple):
@@ -169,10 +169,6 @@ def _chain(cases: list[tuple[pl.Expr, pl.Expr]], otherwise: pl.Expr) -> pl.Expr:
 
 def _else(later: pl.Expr, code: pl.Expr) -> pl.Expr:
     return pl.when(code != _NONE).then(code).otherwise(later)
-
-
-def _or(left: Any, right: Any) -> Any:
-    return left | right
 
 
 @cache

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
-from functools import reduce
 
 from durwan.backends.columns.expressions import Translation
 from durwan.backends.columns.polars_interface import pl
+from durwan.backends.columns.truths import all_of
 from durwan.model.request import Attributes, no_keys
 from durwan.program import nodes, reference
 from durwan.program.nodes import Expression
@@ -52,7 +51,7 @@ class DoubtTranslation:
     def _of_operation(self, operation: nodes.Operation) -> Doubts:
         operands = [each for each in operation.operands if not isinstance(each, _COLLECTIONS)]
         found = self._joined(operands)
-        known = reduce(operator.and_, (self._values.term(each).column.is_not_null() for each in operands))
+        known = all_of(self._values.term(each).column.is_not_null() for each in operands)
         for path in self._reading.read_in(operation):
             # No attribute is missing: what made it unknown is what was read.
             found[path] = found[path] | known if path in found else known

@@ -6,9 +6,7 @@ What it does not say is until when a decision holds, which nobody asks of a requ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property, reduce
-from operator import or_ as _or
-from types import MappingProxyType
+from functools import cached_property
 from typing import Any, Final
 
 from durwan.backends.columns.batch import ACTION, NOW, Batch
@@ -23,6 +21,7 @@ from durwan.backends.columns.deciding import (
 )  # fmt: skip
 from durwan.backends.columns.plan import Plan
 from durwan.backends.columns.polars_interface import pl
+from durwan.backends.columns.truths import any_of
 from durwan.model.decision import Outcome
 from durwan.program.program import Program, Rule
 from durwan.program.reference import INVALID_NOW, NO_RULE_ALLOWS, UNKNOWN_ACTION, outcome_of, replace_outcome
@@ -50,13 +49,19 @@ class ColumnsEvaluator:
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
         """What each code stands for, without what differs between requests: see `explained`."""
-        deny = MappingProxyType({"effect": "deny", "rule": None, "revision": self._revision})
-        fixed: list[Mapping[str, Any]] = [
-            {"status": 403, "code": "unknown_action", "reason": UNKNOWN_ACTION},
-            {"status": 400, "code": "invalid_now", "reason": INVALID_NOW, "unknowns": ("now",)},
-            {"status": 403, "code": "no_rule_allows", "reason": NO_RULE_ALLOWS},
-        ]
-        return (*(Outcome(**{**deny, **each}) for each in fixed), *map(self._outcome, self._program.rules))
+
+        def fixed(status: int, code: str, reason: str, *unknowns: str) -> Outcome:
+            return Outcome(
+                effect="deny", rule=None, status=status, code=code, reason=reason, unknowns=unknowns,
+                revision=self._revision,
+            )  # fmt: skip
+
+        return (
+            fixed(403, "unknown_action", UNKNOWN_ACTION),
+            fixed(400, "invalid_now", INVALID_NOW, "now"),
+            fixed(403, "no_rule_allows", NO_RULE_ALLOWS),
+            *(self._outcome(rule) for rule in self._program.rules),
+        )
 
     def code_of(self, outcome: Outcome) -> int:
         """The code of an outcome that another evaluator of the same program found."""
@@ -106,7 +111,7 @@ class ColumnsEvaluator:
         found = pl.DataFrame(schema={CODE: pl.Int32, DOUBT: pl.Boolean} if with_doubts else {CODE: pl.Int32})
         columns = found.clear(batch.frame.height).get_columns()
         for rules, codes in groups.items():
-            is_meant = reduce(_or, (pl.col(ACTION).eq_missing(code) for code in codes))
+            is_meant = any_of(pl.col(ACTION).eq_missing(code) for code in codes)
             rows = batch.frame.select(is_meant).to_series().arg_true()
             part = Batch(frame=batch.frame.select(ACTION, NOW, *self._columns(rules))[rows], tables=batch.tables)
             decided = Deciding(self._program, self._plan, part, rules).decided(with_doubts=with_doubts)
@@ -161,14 +166,16 @@ class ColumnsEvaluator:
     # ---------------------------------------------------------------------------------------------------- details
 
     def _whole(self, code: int, row: Mapping[str, Any]) -> Outcome:
-        applied = [(place, rule) for place, rule in enumerate(self._program.rules) if row[f"{place} applies"]]
+        applied = [(place, rule) for place, rule in enumerate(self._program.rules) if row[str(place)]]
         shadows = () if code < NO_RULE_CODE else tuple(rule.name for _, rule in applied if rule.shadow)
         if code < FIRST_RULE:
             return replace_outcome(self.outcomes[code], shadows=shadows, revision=self._revision)
         decided = self._program.rules[code - FIRST_RULE]
         asked = [each for each in applied if each[1].effect == "challenge" and not each[1].shadow]
         deciding = asked if decided.effect == "challenge" else [(code - FIRST_RULE, decided)]
-        unknowns = {path for place, _ in deciding for path in row[f"{place} unknowns"] or ()}
+        places = {str(place) for place, _ in deciding}
+        named = (name.split(" ") for name, holds in row.items() if holds and " " in name)
+        unknowns = {path for place, path in named if place in places}
         remedied = [rule for _, rule in asked] if decided.effect == "challenge" else []
         found = self._outcome(decided, remedied, unknowns)
         return replace_outcome(found, shadows=shadows, revision=self._revision)

@@ -11,13 +11,12 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from functools import reduce
 from typing import Any, Final, NamedTuple
 
 from durwan.backends.columns import ranges
 from durwan.backends.columns.batch import NOW, ONE, is_coded, place, units
 from durwan.backends.columns.polars_interface import pl
-from durwan.backends.columns.truths import truths_at
+from durwan.backends.columns.truths import all_of, any_of, truths_at
 from durwan.model import types
 from durwan.model.address import NetworkSet
 from durwan.model.types import INT64_MAX, INT64_MIN, TIME_MAX, TIME_MIN, Type
@@ -85,16 +84,13 @@ class Translation:
             case nodes.IsKnown(operand=operand):
                 return Term(self.term(operand).column.is_not_null(), types.Bool())
             case nodes.And(operands=operands):
-                return Term(reduce(_and, map(self.truth, operands)), types.Bool())
+                return Term(all_of(map(self.truth, operands)), types.Bool())
             case nodes.Or(operands=operands):
-                return Term(reduce(_or, map(self.truth, operands)), types.Bool())
+                return Term(any_of(map(self.truth, operands)), types.Bool())
             case nodes.Not(operand=operand):
                 return Term(~self.truth(operand), types.Bool())
             case _:
-                declared, value = nodes.type_of(expression), getattr(expression, "value", None)
-                text = value if type(value) is str else None
-                bounds = (value, value) if type(value) is int else None
-                return Term(_literal(expression, declared), declared, literal=text, bounds=bounds)
+                return _literal_term(expression)
 
     # -------------------------------------------------------------------------------------------------- operators
 
@@ -135,8 +131,8 @@ class Translation:
             if held.table is not None:
                 equal = self._is_one_of(held, [literal])
                 return equal if name == "==" else ~equal
-        compared: pl.Expr = _COMPARE[name](_spelled(left), _spelled(right))
-        return compared
+        found: pl.Expr = _COMPARE[name](_spelled(left), _spelled(right))
+        return found
 
     def _is_one_of(self, held: Term, values: Iterable[Any]) -> pl.Expr:
         """A text that counts in a table compared with some."""
@@ -149,7 +145,7 @@ class Translation:
         if len(codes) > _FEW_CODES:
             return held.column.is_in(pl.Series(codes, dtype=pl.UInt32).implode())
         found = pl.when(held.column.is_not_null()).then(pl.lit(value=False))
-        return reduce(_or, [held.column == pl.lit(code, dtype=pl.UInt32) for code in codes]) if codes else found
+        return any_of(held.column == pl.lit(code, dtype=pl.UInt32) for code in codes) if codes else found
 
     def _product(self, left: Expression, right: Expression, result: Type) -> pl.Expr:
         literals = (nodes.IntLiteral, nodes.DecimalLiteral)
@@ -168,7 +164,7 @@ class Translation:
             case nodes.LiteralSet(members=members):
                 return members
             case _:
-                return expression.value  # type: ignore[union-attr]  # a literal
+                return _value_of(expression)
 
     def _members(self, expression: Expression) -> Iterable[Any]:
         members: Iterable[Any] = self._constant(expression)
@@ -197,9 +193,20 @@ class Translation:
 # ------------------------------------------------------------------------------------------------------------- values
 
 
+def _literal_term(expression: Expression) -> Term:
+    declared, value = nodes.type_of(expression), _value_of(expression)
+    bounds = (value, value) if type(value) is int else None
+    return Term(_literal(expression, declared), declared, None, value if type(value) is str else None, bounds)
+
+
+def _value_of(literal: Expression) -> Any:
+    # Only literals come here.
+    return getattr(literal, "value")  # noqa: B009 - collections have none, and never come here
+
+
 def _literal(expression: Expression, declared: Type) -> pl.Expr:
     """A literal in the form of the columns of a type."""
-    value: Any = expression.value  # type: ignore[union-attr]  # only literals come here
+    value = _value_of(expression)
     if isinstance(declared, types.Number):
         return pl.lit(units(value), dtype=pl.Int128)
     if isinstance(declared, types.Address):
@@ -306,7 +313,7 @@ def _spelled(term: Term) -> pl.Expr:
 def _with_default(term: Term, fallback: Expression) -> Term:
     if term.table is None:
         return term._replace(column=term.column.fill_null(_literal(fallback, term.type)))
-    table = (*term.table, fallback.value)  # type: ignore[union-attr]  # only literals come here
+    table: tuple[Any, ...] = (*term.table, _value_of(fallback))
     return Term(term.column.fill_null(pl.lit(len(table) - 1, dtype=pl.UInt32)), term.type, table)
 
 
@@ -334,11 +341,3 @@ def _like(value: Term, pattern: str) -> pl.Expr:
 def _regular(pattern: str) -> str:
     """A `like` pattern as a regular expression over the whole text; the engine behind it takes linear time."""
     return f"(?s)\\A{'.*'.join(re.escape(part) for part in like_parts(pattern))}\\z"
-
-
-def _and(left: Any, right: Any) -> Any:
-    return left & right
-
-
-def _or(left: Any, right: Any) -> Any:
-    return left | right

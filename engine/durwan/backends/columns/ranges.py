@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
-from functools import lru_cache, reduce
+from functools import lru_cache
 from itertools import accumulate
-from typing import Any, Final
+from typing import Final
 
 from durwan.backends.columns.batch import place
 from durwan.backends.columns.polars_interface import pl
-from durwan.backends.columns.truths import truths_at
+from durwan.backends.columns.truths import any_of, truths_at
 from durwan.model.address import AddressRange, NetworkSet
 
 # Up to so many ranges are compared one by one.
@@ -41,7 +40,7 @@ def in_network(address: pl.Expr, network: NetworkSet, narrow: pl.Expr | None = N
         else:
             found = found | address.is_between(_wide(first), _wide(last))
     # What is no IPv4 address is null there, and in none of these ranges; unknown or true stays as it is.
-    return reduce(_or, among).fill_null(value=False) | found if among else found
+    return any_of(among).fill_null(value=False) | found if among else found
 
 
 def narrowed(address: pl.Expr) -> pl.Expr:
@@ -74,7 +73,7 @@ class Edges:
         stretches = list(self._stretches(network))
         if len(stretches) <= _FEW_STRETCHES:
             among = [places.is_between(_narrow(first), _narrow(end - 1)) for first, end in stretches]
-            return reduce(_or, among, pl.when(places.is_not_null()).then(pl.lit(value=False)))
+            return any_of([pl.when(places.is_not_null()).then(pl.lit(value=False)), *among])
         turns = [0] * (len(self._edges) + 2)
         for first, end in stretches:
             turns[first] += 1
@@ -133,7 +132,3 @@ def _wide(number: int) -> pl.Expr:
 @lru_cache(maxsize=1 << 16)
 def _narrow(number: int) -> pl.Expr:
     return pl.lit(number, dtype=pl.UInt32)
-
-
-def _or(left: Any, right: Any) -> Any:
-    return operator.or_(left, right)

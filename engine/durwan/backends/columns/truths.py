@@ -1,8 +1,9 @@
-"""Answers that were given before, looked up by their places."""
+"""Truths of columns: joined, and looked up where they were found before."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
 
 from durwan.backends.columns.polars_interface import pl
 
@@ -14,3 +15,13 @@ def truths_at(truths: Sequence[bool | None] | pl.Series, places: pl.Expr) -> pl.
     """
     numbers = pl.Series(truths, dtype=pl.Boolean).cast(pl.UInt8)
     return pl.lit(numbers).gather(places) == pl.lit(1, dtype=pl.UInt8)
+
+
+def all_of(truths: Iterable[pl.Expr]) -> pl.Expr:
+    """Kleene's `and` of one truth or more."""
+    return reduce(lambda left, right: left & right, truths)
+
+
+def any_of(truths: Iterable[pl.Expr]) -> pl.Expr:
+    """Kleene's `or` of one truth or more."""
+    return reduce(lambda left, right: left | right, truths)

@@ -68,7 +68,7 @@ class LineColumns:
     def _raws(self, path: str) -> list[Any]:
         context, _, name = path.partition(".")
         if context not in self._contexts:
-            given = [request.get(context) for request in self._requests]
+            given: list[Any] = [request.get(context) for request in self._requests]
             self._contexts[context] = [each if type(each) is PLAIN else _NOTHING for each in given]
         return [each.get(name) for each in self._contexts[context]]
 

@@ -112,7 +112,8 @@ class NestedColumns:
 
 def _for_json(series: pl.Series) -> pl.Series | None:
     """A column of which JSON says the same; None where it says nothing that any type could read."""
-    dtype = series.dtype
+    # What polars compares its types with, type checkers do not know.
+    dtype: Any = series.dtype
     if isinstance(dtype, pl.Struct):
         fields = [_for_json(field) for field in series.struct.unnest()]
         kept = [field for field in fields if field is not None]
@@ -164,7 +165,7 @@ def _between(series: pl.Series, least: int, most: int) -> pl.Series:
     return series.alias("value").to_frame().select(pl.when(is_within).then(column)).to_series()
 
 
-def _is_text(dtype: pl.DataType) -> bool:
+def _is_text(dtype: Any) -> bool:
     return dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum)
 
 
