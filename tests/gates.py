@@ -20,6 +20,7 @@ from durwan.model.address import NetworkSet, parse_network
 from durwan.routing import RequestRules, Router
 from durwan.routing.routes_file import load_routes
 from durwan.state.memory import MemoryState
+from durwan.state.store import StateStore
 from tests.key_rings import Clock, Rig, given, new_secret
 
 POLICY: Final = """
@@ -83,6 +84,7 @@ class GateRig:
     routes: str = ROUTES
     trusted: tuple[str, ...] = ()
     parts: dict[str, Any] = field(default_factory=dict[str, Any])
+    store: StateStore = field(default_factory=MemoryState)
 
     def __post_init__(self) -> None:
         self.ring = Rig(self.folder, clock=self.clock)
@@ -91,7 +93,6 @@ class GateRig:
         self.ring.ring.add([NewKey(attributes=attributes, given=given(self.secret))])
         routes = self.folder / "routes.yaml"
         routes.write_text(self.routes)
-        self.store = MemoryState()
         self.keys = KeyStore(self.ring.secrets, lambda: self.ring.sealing, clock=self.clock)
         self.table = KeyTable({"desk-7": attributes})
         self.engine = Engine.from_sources(

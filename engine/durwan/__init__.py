@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from durwan.backends.queries.filter import Filter
     from durwan.credentials.key_table import KeyTable
     from durwan.credentials.keys import KeySource, StaticKeys
     from durwan.diagnostics import Diagnostic
@@ -36,6 +37,7 @@ __all__ = [
     "DurwanError",
     "Engine",
     "Explanation",
+    "Filter",
     "KeySource",
     "KeyTable",
     "PolicyError",
@@ -56,6 +58,7 @@ _HOMES = {
     "DurwanError": "durwan.errors",
     "Engine": "durwan.runtime.engine",
     "Explanation": "durwan.program.explanation",
+    "Filter": "durwan.backends.queries.filter",
     "KeySource": "durwan.credentials.keys",
     "KeyTable": "durwan.credentials.key_table",
     "PolicyError": "durwan.errors",

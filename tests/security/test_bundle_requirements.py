@@ -305,7 +305,8 @@ def test_only_known_members_are_taken(path: object) -> None:
     manifest, body = _parts(bundle_of())
     manifest["members"][0]["path"] = path
     raw = _manifest(manifest)
-    with pytest.raises(BundleError, match=r"members of a bundle are keys\.json, program\.json, self_tests\.json"):
+    named = r"members of a bundle are keys\.json, program\.json, routes\.json, self_tests\.json"
+    with pytest.raises(BundleError, match=named):
         read(assembled(raw, body, _signed_by(raw, 1)), trusting(1))
 
 

@@ -43,3 +43,11 @@ class Recorder(Protocol):
             AuditUnavailableError: the log takes no records.
         """
         ...
+
+
+class AuditSetupError(DurwanError):
+    """A log that must not be used as it is set up; the text says what to change."""
+
+
+class AuditDamagedError(AuditSetupError):
+    """A log in which something stands, or is missing, that no crash explains; it is left as it is."""

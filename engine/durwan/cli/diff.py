@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from durwan.cli import arguments as options
-from durwan.cli.bundle_files import bundle_at
 from durwan.cli.difference_output import comparison_fields, draw_comparison, markdown
-from durwan.cli.exits import FINDINGS, GOOD, UNDECIDED, UsageError
-from durwan.cli.findings import write_broken
+from durwan.cli.exits import FINDINGS, GOOD, UNDECIDED
 from durwan.cli.proof_output import add_deadline, deadline_of
-from durwan.cli.reading import clock_of, compile_set, root_of
-from durwan.credentials.keys import StaticKeys
-from durwan.model.types import TIME_MIN
+from durwan.cli.reading import clock_of
+from durwan.cli.sides import SIDE, keys_of, read_side
 from durwan.workshop.differences import DEADLINE, Comparison
 from durwan.workshop.instants import midweek
 
@@ -35,8 +31,7 @@ EXAMPLES = """\
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    side = "a directory, a bundle, a git revision, or REVISION:DIRECTORY"
-    parser.add_argument("old", metavar="OLD", help=f"before: {side}")
+    parser.add_argument("old", metavar="OLD", help=f"before: {SIDE}")
     parser.add_argument("new", metavar="NEW", nargs="?", help="after, likewise (default: the files at --path)")
     parser.add_argument("--path", default=".", metavar="DIR", help="the policy set of a revision (default: .)")
     options.add_cache(parser)
@@ -53,7 +48,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     began = time.perf_counter()
     read: list[Compiled] = []
     for side in (arguments.old, arguments.new or arguments.path):
-        found = _read(arguments, output, side)
+        found = read_side(arguments, output, side)
         if isinstance(found, int):
             return found
         read.append(found)
@@ -67,7 +62,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             bar.total, bar.done = total, done
 
         comparison = compare(
-            old.program, new.program, deadline, keys=(_keys(old), _keys(new)), near=near, settled=settled
+            old.program, new.program, deadline, keys=(keys_of(old), keys_of(new)), near=near, settled=settled
         )
     if output.is_json:
         output.write_json(comparison_fields(comparison, old.revision), new.revision)
@@ -83,32 +78,3 @@ def _code(arguments: argparse.Namespace, comparison: Comparison) -> int:
     if (arguments.fail_on == "allow" and "allowed" in kinds) or (arguments.fail_on == "any" and kinds):
         return FINDINGS
     return UNDECIDED if comparison.undecided else GOOD
-
-
-def _read(arguments: argparse.Namespace, output: Output, side: str) -> Compiled | int:
-    """One side, compiled; an exit code where it does not compile, which has been written."""
-    place = argparse.Namespace(**vars(arguments) | _place(arguments, side))
-    bundle = bundle_at(place, TIME_MIN)
-    if bundle is not None:
-        return bundle.compiled
-    compilation = compile_set(place)
-    if compilation.program is None:
-        output.write("" if output.is_json else f"{side}:\n")
-        return write_broken(output, compilation, root_of(place))
-    return compilation.finished()
-
-
-def _keys(compiled: Compiled) -> StaticKeys:
-    """The keys of a set; those of a source outside it cannot be listed."""
-    return compiled.keys if isinstance(compiled.keys, StaticKeys) else StaticKeys({})
-
-
-def _place(arguments: argparse.Namespace, side: str) -> dict[str, str | None]:
-    """What a side means: a path if there is one, else a git revision of the directory."""
-    if Path(side).exists():
-        return {"path": side, "ref": None}
-    revision, colon, directory = side.partition(":")
-    path = directory if colon else arguments.path
-    if not revision or not Path(path).exists():
-        raise UsageError(f"{side} is neither a path nor REVISION:DIRECTORY of a directory that exists")
-    return {"path": path, "ref": revision}

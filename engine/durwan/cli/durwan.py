@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Each command, of one word or two: its module, and what it does in a few words.
 COMMANDS: Final = {
+    "serve": ("serve", "answer gateways and proxies by a configuration"),
     "keys new": ("keys.new", "make a key; its secret is shown once"),
     "keys show": ("keys.show", "show one key: what it may do, and what verifies it"),
     "keys list": ("keys.listing", "list all keys with the ages of their secrets"),
@@ -21,12 +22,23 @@ COMMANDS: Final = {
     "keys revoke": ("keys.revoke", "revoke a key, at once and for ever"),
     "keys import": ("keys.importing", "take over keys from another place, all of them or none"),
     "keys check": ("keys.check", "report keys by which money is lost: too powerful, too old, forgotten"),
+    "routes show": ("routes.show", "show every route: its action, and where its attributes come from"),
+    "routes match": ("routes.match", "say which route a request takes, with which attributes; or why none"),
+    "routes import": ("routes.importing", "make a file of routes out of an OpenAPI document"),
+    "audit verify": ("audit.verify", "say whether an audit log is as it was written, and what was changed first"),
+    "audit show": ("audit.show", "show what was decided, when, for whom and by which rule"),
+    "audit export": ("audit.export", "write decisions to a table, Parquet or JSON lines"),
+    "audit prove": ("audit.prove", "prove that a record is in an audit log"),
+    "audit check": ("audit.check", "check such a proof, without the log"),
+    "audit keygen": ("audit.keygen", "make the keys by which checkpoints of audit logs are signed and verified"),
 }
 
+# The first words of commands of two; alone they ask for help.
+_GROUPS: Final = [[first] for first in sorted({name.split()[0] for name in COMMANDS if " " in name})]
 _OVERVIEW: Final = """\
 usage: durwan COMMAND [OPTION ...]
 
-What runs beside a gateway. policy-check is for policies; this is for keys.
+What runs beside a gateway. policy-check is for policies; this is for keys and for the record of what was decided.
 
 commands:
 {commands}
@@ -40,6 +52,7 @@ examples:
   durwan keys rotate desk-7 --overlap 24h
   durwan keys revoke desk-7
   durwan keys check
+  durwan audit verify /var/log/durwan --key audit.pem.pub
 
 Keys are kept in two files. What a key may do stands in the key file (--keys, DURWAN_KEYS), which policies read and
 people review. What verifies it stands in the secrets file (--secrets, DURWAN_SECRETS), where secrets are encrypted
@@ -47,7 +60,7 @@ under the sealing key (--sealing-key-file, DURWAN_SEALING_KEY_FILE, DURWAN_SEALI
 
 exit codes:
   0  good
-  1  findings: a key is refused, or `keys check` has something to say
+  1  findings: a key is refused, `keys check` has something to say, or an audit log was changed
   2  the call or the configuration is wrong
   10 a fault of durwan itself
 """
@@ -61,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(f"durwan {__version__}\n")
         return 0
-    if words in ([], ["keys"]) or (words[-1] in {"--help", "-h", "help"} and words[:-1] in ([], ["keys"])):
+    if (words[:-1] if words and words[-1] in {"--help", "-h", "help"} else words) in ([], *_GROUPS):
         width = max(len(name) for name in COMMANDS)
         commands = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
         sys.stdout.write(_OVERVIEW.format(commands=commands))

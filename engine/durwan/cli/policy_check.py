@@ -20,10 +20,12 @@ COMMANDS: Final = {
     "test": ("run_tests", "run the test files of a policy set"),
     "prove": ("prove", "prove the invariants of a policy set for all requests"),
     "diff": ("diff", "show what two policy sets decide differently, each with a request"),
+    "replay": ("replay", "show what another policy would have done to recorded requests"),
     "eval": ("evaluate", "decide requests by a policy set"),
     "why": ("why", "explain how requests are decided, and how a refused one would be allowed"),
     "access": ("access", "show who can do what, and under which conditions"),
     "exposure": ("exposure", "show what a thief of a key could do with it and nothing else"),
+    "least-privilege": ("least_privilege", "show which scopes, networks and rules nobody used, and what is enough"),
     "report": ("report", "write a page for auditors: who can do what, what is proved, what needs attention"),
     "show": ("show", "list what a policy set declares"),
     "build": ("build", "compile and test a policy set, and make a bundle of it"),
@@ -51,9 +53,11 @@ examples:
   policy-check test policies/ --run withdrawal
   policy-check eval policies/ --request request.json -f json
   policy-check diff origin/main policies/ --fail-on allow
+  policy-check replay origin/main policies/ --log week.parquet
   policy-check exposure policies/ desk-7
   policy-check build policies/ -o desk.bundle --version 42
   policy-check why policies/ --request request.json
+  policy-check least-privilege policies/ --log month.parquet --patch | git apply
   policy-check explain P0101
 
 exit codes:

@@ -7,6 +7,8 @@ fork: the thread is not in a forked child.
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from threading import Event, Thread
@@ -33,9 +35,16 @@ class ProgressBar:
         self._thread: Thread | None = None
         self.begin(stage, total)
 
-    def begin(self, stage: str, total: int | None = None) -> None:
-        """The next stage, from its first step on."""
+    def begin(self, stage: str, total: int | None = None, *, share: Callable[[], float] | None = None) -> None:
+        """The next stage, from its first step on.
+
+        Args:
+            stage: what is being done.
+            total: of how many steps; None where nobody knows.
+            share: tells how much of the stage is done, from 0 to 1; with it, rate and remaining time are told too.
+        """
         self.stage, self.total, self.done = stage, total, 0
+        self._share, self._began = share, time.monotonic()
 
     def advance(self, by: int = 1) -> None:
         """So many steps more are done."""
@@ -76,16 +85,30 @@ class ProgressBar:
     def _draw(self, stream: TextIO) -> None:
         drawing = _bar_of(stream)
         with drawing as bar:
-            task = bar.add_task(self.stage, total=self.total)
+            task = bar.add_task(self.stage, total=self.total, pace="")
             while not self._stopping.wait(_SECONDS_BETWEEN_FRAMES):
-                bar.update(task, description=self.stage, total=self.total, completed=self.done, refresh=True)
+                bar.update(
+                    task, description=self.stage, total=self.total, completed=self.done, pace=self.pace, refresh=True
+                )
 
     @property
     def words(self) -> str:
         """The state in a line: `testing: 120 of 4,000`."""
-        if self.total is None:
-            return f"{self.stage}: {self.done:,}" if self.done else f"{self.stage} …"
-        return f"{self.stage}: {self.done:,} of {self.total:,}"
+        if self.total is not None:
+            return f"{self.stage}: {self.done:,} of {self.total:,}{self.pace}"
+        if not self.done:
+            return f"{self.stage}{self.pace.replace(',', ':', 1)}" if self.pace else f"{self.stage} …"
+        return f"{self.stage}: {self.done:,}{self.pace}"
+
+    @property
+    def pace(self) -> str:
+        """How fast a stage is of which the share is known, and what it still takes: `, 1,900,000/s, 12 s left`."""
+        share = 0.0 if self._share is None else self._share()
+        if not share:
+            return ""
+        took = max(time.monotonic() - self._began, 1e-6)
+        rate = f", {self.done / took:,.0f}/s" if self.done else ""
+        return f"{rate}, {took * (1 - share) / share:,.0f} s left"
 
 
 def _draws_bars(stream: TextIO) -> bool:
@@ -105,5 +128,6 @@ def _bar_of(stream: TextIO) -> Any:
         shown.BarColumn(),
         shown.MofNCompleteColumn(),
         shown.TimeElapsedColumn(),
+        shown.TextColumn("{task.fields[pace]}"),
     )
     return shown.Progress(*columns, console=console, transient=True, auto_refresh=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 from durwan.credentials.identity import Identity
@@ -82,22 +83,29 @@ class Attempts:
             return refuse("state_unavailable")
 
     def _failure(self, address: str) -> LimitCharge:
-        limits = self._limits
-        return LimitCharge(
-            limit="failed attempts", per=(place_of(address),), count=limits.failures, period=limits.failures_period
-        )
+        return _failure(place_of(address), self._limits)
 
     def _success(self, found: Identity) -> LimitCharge:
-        limits = self._limits
         if found.key is not None:
-            who: tuple[str, ...] = ("key", found.key)
-        elif found.token is not None:
-            who = ("token", found.token.issuer, found.token.subject or "", found.token.client_id or "")
-        else:
-            who = ("address", place_of(found.address))
-        return LimitCharge(limit="successful attempts", per=who, count=limits.successes, period=limits.successes_period)
+            return _success(("key", found.key), self._limits)
+        if found.token is not None:
+            token = found.token
+            return _success(("token", token.issuer, token.subject or "", token.client_id or ""), self._limits)
+        return _success(("address", place_of(found.address)), self._limits)
 
 
+# The same callers come again and again: pure functions' results, the latest of them.
+@lru_cache(maxsize=4_096)
+def _failure(place: str, limits: AttemptLimits) -> LimitCharge:
+    return LimitCharge(limit="failed attempts", per=(place,), count=limits.failures, period=limits.failures_period)
+
+
+@lru_cache(maxsize=4_096)
+def _success(who: tuple[str, ...], limits: AttemptLimits) -> LimitCharge:
+    return LimitCharge(limit="successful attempts", per=who, count=limits.successes, period=limits.successes_period)
+
+
+@lru_cache(maxsize=4_096)
 def place_of(address: str) -> str:
     """Where an address belongs: an IPv4 address to itself, an IPv6 address to its /64."""
     packed = parse_address(address)

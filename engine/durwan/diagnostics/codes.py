@@ -3,8 +3,8 @@
 A code never changes its meaning and is never used again. Each has a page beside this file (`pages/P0201.md`), which
 `policy-check explain P0201` prints, and one function that makes its diagnostic, in `durwan/language/mistakes/` (for
 YAML as such beside this file, for key files in `durwan/credentials/`, for test files in `durwan/workshop/`, for files
-of routes in `durwan/routing/`). Sections: P01 text, P02 names, P03 types and values, P04 rules, P05 files, P06 time,
-P07 warnings, P08 test files, P09 routes. Rows are sorted by code.
+of routes in `durwan/routing/`, for servers in `durwan/gateways/serving/`). Sections: P01 text, P02 names, P03 types and
+values, P04 rules, P05 files, P06 time, P07 warnings, P08 test files, P09 routes, P10 servers. Rows are sorted by code.
 """
 
 from __future__ import annotations
@@ -253,11 +253,23 @@ _ROUTES: tuple[Code, ...] = (
     Code("P0911", "route-unknown-attribute", "error", "A route fills in an attribute that no context declares."),
     Code("P0912", "route-other-type", "error", "A route gives an attribute another type than its declaration."),
     Code("P0913", "route-own-attribute", "error", "A request would say what the gate has to find out itself."),
+    Code("P0914", "route-never-allowed", "error", "A route asks for an action that no rule allows."),
+    Code("P0915", "action-without-route", "warning", "An action that a rule allows has no route."),
 )
 
-CODES: Mapping[str, Code] = MappingProxyType(
-    {code.code: code for code in (*_TEXT, *_NAMES, *_KINDS, *_RULES, *_FILES, *_TIME, *_WARNINGS, *_TESTS, *_ROUTES)}
+_SERVING: tuple[Code, ...] = (
+    Code("P1001", "unknown-setting", "error", "The configuration of a server has a setting that there is not."),
+    Code("P1002", "wrong-setting", "error", "A setting of a server has a value that it cannot have."),
+    Code("P1003", "missing-setting", "error", "The configuration of a server leaves out a setting that it needs."),
+    Code("P1004", "secret-in-configuration", "error", "A secret stands in the configuration of a server."),
+    Code("P1005", "unsafe-setting", "error", "Settings of a server are unsafe together."),
+    Code("P1006", "unresolved-setting", "error", "The configuration of a server names something that cannot be used."),
+    Code("P1007", "unknown-variable", "warning", "A variable of the environment changes no setting of a server."),
 )
+
+_EVERY = (*_TEXT, *_NAMES, *_KINDS, *_RULES, *_FILES, *_TIME, *_WARNINGS, *_TESTS, *_ROUTES, *_SERVING)
+
+CODES: Mapping[str, Code] = MappingProxyType({code.code: code for code in _EVERY})
 
 
 def mistake(  # noqa: PLR0913 - a diagnostic has these parts

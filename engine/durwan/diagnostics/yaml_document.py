@@ -90,6 +90,10 @@ class Document:
         found = _step(node, path[-1]) if path else None
         return self.span(path) if found is None or found[0] is None else _span(self.source, found[0])
 
+    def on(self, source: Source) -> Document:
+        """The same document with another text of the same length, some of which is not to be shown."""
+        return Document(source, self._root)
+
     def first_line(self, path: Path = ()) -> Span:
         """The first line of the value at `path`: enough to underline where something is missing from it."""
         span = self.span(path)

@@ -8,9 +8,10 @@ request holds raises, and whatever fails on our side refuses.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
@@ -23,16 +24,27 @@ from durwan.credentials.raw_request import RawRequest
 from durwan.credentials.refusals import Refusal, refuse
 from durwan.credentials.sessions import Sessions
 from durwan.gateways.answer import About, Answer, Answers
-from durwan.gateways.decided import Begun, Decided, Message, record_of
+from durwan.gateways.decided import Begun, Decided, Message, record_of, vouched
+from durwan.gateways.decision_ids import DecisionIds
 from durwan.gateways.reads import Readings
 from durwan.model.decision import Decision
-from durwan.routing.router import Routed, Router
+from durwan.routing.router import RequestReader, Routed
 from durwan.runtime.bound import BoundEngine
 from durwan.runtime.engine import Engine, wall_clock
 from durwan.state.errors import StateUnavailableError
 
 MOST_BODY: Final = 1_048_576
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Facts(Protocol):
+    """Knows what neither the request nor the gate says."""
+
+    def __call__(
+        self, action: str, identity: Identity, attributes: Mapping[str, Any], /
+    ) -> Mapping[str, Mapping[str, object]]:
+        """Attributes by context."""
+        ...
 
 
 class Activity(Protocol):
@@ -42,15 +54,17 @@ class Activity(Protocol):
         """What policies are told of it; never raises, and what cannot be had is left out."""
         ...
 
-    def settle(self, key: str | None, address: str, *, allowed: bool, now: int) -> None:
-        """A request was allowed or refused; never raises."""
+    def settle(  # noqa: PLR0913 - what became of a request
+        self, key: str | None, address: str, *, allowed: bool, now: int, status: int, counted: bool
+    ) -> None:
+        """A request was allowed, or refused with that status; `counted` if `context` was asked for it. Never raises."""
         ...
 
 
 class Idempotency(Protocol):
     """Remembers which request an idempotency key was used for."""
 
-    def check(self, key: str, raw: RawRequest, header: str, now: int) -> Refusal | None:
+    def check(self, who: str, raw: RawRequest, header: str, now: int) -> Refusal | None:
         """Why the request is refused: the same idempotency key was used for another one."""
         ...
 
@@ -73,7 +87,9 @@ class Parts:
         authenticator: establishes who asks; None where every route is public.
         sessions: told of decisions about sessions.
         gateway: the context `gateway`: environment, venue, node.
-        facts: further contexts for a request, such as the account's risk. What it raises leaves them unknown.
+        facts: what the venue knows of an action, of who asks for it and of the attributes that came with it, by
+            context: the account's risk, what an order is worth. It goes before what the request says, attribute by
+            attribute; where it raises, all of it is unknown.
         activity: counts what keys and addresses do, for the context `activity`.
         idempotency: for routes with idempotency keys.
         recorder: records every decision; None records nothing.
@@ -86,11 +102,11 @@ class Parts:
     """
 
     engine: Engine
-    router: Router
+    router: RequestReader
     authenticator: Authenticator | None = None
     sessions: Sessions | None = None
     gateway: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
-    facts: Callable[[Identity, Routed], Mapping[str, object]] | None = None
+    facts: Facts | None = None
     activity: Activity | None = None
     idempotency: Idempotency | None = None
     recorder: Recorder | None = None
@@ -107,6 +123,7 @@ class Gate:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._reads = Readings(parts.engine)
+        self._ids = DecisionIds()
         self.most_body = parts.most_body
 
     # -------------------------------------------------------------------------------------------------- entrances
@@ -125,7 +142,9 @@ class Gate:
         try:
             routed = self._parts.router.read(raw)
             if isinstance(routed, Refusal):
-                return Begun(raw=raw, refusal=routed, started=started)
+                address = self._parts.router.address_of(raw)
+                known = "" if isinstance(address, Refusal) else address
+                return Begun(raw=raw, address=known, refusal=routed, started=started)
             return Begun(raw=raw, routed=routed, needs_body=self._needs_body(raw, routed), started=started)
         except Exception:  # noqa: BLE001 - a defect of ours: nobody passes by it
             return Begun(raw=raw, refusal=refuse("not_ready"), started=started)
@@ -157,6 +176,17 @@ class Gate:
         """As `answer_message`, without holding up the event loop."""
         return await self._answered_async(lambda: self._decided_message(message), time.perf_counter())
 
+    def answer_request(self, request: Mapping[str, Any]) -> Answer:
+        """The answer to a request that somebody put together who is trusted with that, such as AuthZEN's callers.
+
+        What it says of who asks is believed. Of this gateway, of the instant and of `activity` it says nothing.
+        """
+        return self._answered(lambda: self._decided_request(request), time.perf_counter())
+
+    async def answer_request_async(self, request: Mapping[str, Any]) -> Answer:
+        """As `answer_request`, without holding up the event loop."""
+        return await self._answered_async(lambda: self._decided_request(request), time.perf_counter())
+
     def _answered(self, decide: Callable[[], Decided], started: float) -> Answer:
         answer, receipt = self._recorded(decide())
         if receipt is not None:
@@ -170,8 +200,12 @@ class Gate:
         if self._parts.waits:
             import asyncio  # noqa: PLC0415 - gateways without an event loop do without
 
-            # Once it runs it runs to its end, also where whoever awaits it is cancelled: what is decided is recorded.
-            answer, receipt = await asyncio.to_thread(lambda: self._recorded(decide()))
+            # Shielded: where whoever awaits it is cancelled, it is done and recorded nevertheless, also if all threads
+            # were busy and it had not begun.
+            work = asyncio.get_running_loop().run_in_executor(
+                None, copy_context().run, lambda: self._recorded(decide())
+            )
+            answer, receipt = await asyncio.shield(work)
         else:
             answer, receipt = self._recorded(decide())
         if receipt is not None:
@@ -200,20 +234,25 @@ class Gate:
     def _found(self, begun: Begun, body: bytes, now: int) -> Decided:
         routed = begun.routed
         if begun.refusal is not None or routed is None:
-            return Decided(begun.refusal or refuse("not_ready"), now, routed)
+            return Decided(begun.refusal or refuse("not_ready"), now, routed, came_from=begun.address)
         came = begun.raw
-        raw = RawRequest(came.method, came.target, came.headers, body, routed.address, came.received)
+        is_whole = came.peer == routed.address and came.body == body
+        raw = (
+            came
+            if is_whole
+            else RawRequest(came.method, came.target, came.headers, body, routed.address, came.received)
+        )
         identity = self._identity(raw, routed)
         if isinstance(identity, Refusal):
             return Decided(identity, now, routed)
         attributes = routed.attributes(raw)
         if isinstance(attributes, Refusal):
             return Decided(attributes, now, routed, identity)
-        refusal = self._repeated(raw, identity, routed, now)
-        if refusal is not None:
-            return Decided(refusal, now, routed, identity)
         request = self._request(routed.route.action, attributes, identity, routed, now)
-        return Decided(self._parts.engine.decide(request), now, routed, identity, request)
+        decision = self._parts.engine.decide(request)
+        # What is refused uses no idempotency key up: its sender may mend it and try again.
+        refusal = self._repeated(raw, identity, routed, now) if decision.allowed else None
+        return Decided(decision if refusal is None else refusal, now, routed, identity, request)
 
     def _decided_message(self, message: Message) -> Decided:
         routed, identity = message.routed, message.identity
@@ -227,6 +266,17 @@ class Gate:
             self._settle(decided)
         except Exception:  # noqa: BLE001 - as above
             return Decided(refuse("not_ready"), wall_clock(), routed, identity)
+        return decided
+
+    def _decided_request(self, request: Mapping[str, Any]) -> Decided:
+        try:
+            now = self._parts.clock()
+            identity = vouched(request)
+            asked = self._completed(dict(request), request.get("action"), identity, now)
+            decided = Decided(self._parts.engine.decide({**asked, "now": now}), now, None, identity, asked)
+            self._settle(decided)
+        except Exception:  # noqa: BLE001 - as above
+            return Decided(refuse("not_ready"), wall_clock())
         return decided
 
     def _identity(self, raw: RawRequest, routed: Routed) -> Identity | Refusal:
@@ -245,30 +295,47 @@ class Gate:
         self, action: str, attributes: Mapping[str, Any], identity: Identity, routed: Routed, now: int
     ) -> dict[str, Any]:
         """What is decided. What was proved and what the gate counts goes before what anybody says of it."""
+        given: dict[str, Any] = dict(attributes)
+        if self._parts.facts is not None:
+            for context, facts in self._facts(action, identity, attributes).items():
+                given[context] = {**given.get(context, _NOTHING), **facts}
+        given["request"] = {**given.get("request", _NOTHING), "method": routed.method, "path": routed.path}
+        self._completed(given, action, identity, now)
+        identity.enter(given)
+        given["action"], given["now"] = action, now
+        return given
+
+    def _completed(self, given: dict[str, Any], action: object, identity: Identity, now: int) -> dict[str, Any]:
+        """The contexts with those that the gate itself knows; what anybody else said of these is gone."""
         parts = self._parts
-        given: dict[str, Any] = {**attributes, **self._facts(identity, routed)}
-        given["request"] = {**attributes.get("request", _NOTHING), "method": routed.method, "path": routed.path}
         given["gateway"] = parts.gateway
         given.pop("activity", None)
-        if parts.activity is not None and "activity" in self._reads().contexts_of(action):
+        if parts.activity is not None and type(action) is str and "activity" in self._reads().contexts_of(action):
             given["activity"] = parts.activity.context(identity.key, identity.address, now)
-        return {**identity.request(action, given), "now": now}
+        return given
 
-    def _facts(self, identity: Identity, routed: Routed) -> Mapping[str, Any]:
+    def _facts(self, action: str, identity: Identity, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._parts.facts is None:
             return _NOTHING
         try:
-            return dict(self._parts.facts(identity, routed))
+            found = self._parts.facts(action, identity, attributes)
+            return {context: dict(facts) for context, facts in found.items()}
         except Exception:  # noqa: BLE001 - then they are unknown, which lets nothing through
             return _NOTHING
 
     def _settle(self, decided: Decided) -> None:
         """Tells those that remember what became of requests."""
-        parts, identity, routed = self._parts, decided.identity, decided.routed
-        if parts.activity is not None and routed is not None:
-            allowed = isinstance(decided.why, Decision) and decided.why.allowed
-            key = None if identity is None else identity.key
-            parts.activity.settle(key, routed.address, allowed=allowed, now=decided.now)
+        parts, identity = self._parts, decided.identity
+        if parts.activity is not None and decided.address and "activity" in self._reads().contexts:
+            why, key = decided.why, None if identity is None else identity.key
+            parts.activity.settle(
+                key,
+                decided.address,
+                allowed=isinstance(why, Decision) and why.allowed,
+                now=decided.now,
+                status=why.status,
+                counted="activity" in decided.contexts,
+            )
         session = None if identity is None else identity.session
         if parts.sessions is not None and session is not None and isinstance(decided.why, Decision):
             try:
@@ -280,7 +347,7 @@ class Gate:
 
     def _recorded(self, decided: Decided) -> tuple[Answer, Receipt | None]:
         """The answer, and the receipt of its record where that has to be waited for."""
-        answer = self._answer(decided, secrets.token_hex(12))
+        answer = self._answer(decided, self._ids.new())
         recorder = self._parts.recorder
         if recorder is None:
             return answer, None
@@ -293,11 +360,11 @@ class Gate:
     def _answer(self, decided: Decided, decision_id: str) -> Answer:
         answers, why, action = self._parts.answers, decided.why, decided.action
         identity, routed = decided.identity, decided.routed
+        if isinstance(why, Decision) and why.allowed and identity is not None and action is not None:
+            return answers.allowed(decision_id, why, action=action, identity=identity, routed=routed)
         about = About(action=action, identity=identity, routed=routed)
         if isinstance(why, Refusal):
             return answers.refused(decision_id, why, about)
-        if why.allowed and identity is not None and routed is not None and action is not None:
-            return answers.allowed(decision_id, why, action=action, identity=identity, routed=routed)
         limit = None if why.rule is None else self._reads().limits.get(why.rule)
         return answers.refused(decision_id, why, about, limit=limit)
 
@@ -314,8 +381,9 @@ class Gate:
 
     def _counted(self, answer: Answer, started: float) -> Answer:
         if self._parts.metrics is not None:
-            self._parts.metrics.answered(answer, time.perf_counter() - started)
+            with suppress(Exception):  # nobody is refused, or let through, for a number
+                self._parts.metrics.answered(answer, time.perf_counter() - started)
         return answer
 
 
-__all__ = ["Activity", "Begun", "Gate", "Idempotency", "Metrics", "Parts"]
+__all__ = ["Activity", "Begun", "Facts", "Gate", "Idempotency", "Metrics", "Parts"]

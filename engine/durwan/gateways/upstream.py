@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -26,6 +27,9 @@ NAMES: Final = (
     b"x-durwan-decision",
     b"x-durwan-obligations",
 )
+_DECISION, _OBLIGATIONS = NAMES[-2:]
+_NO_OBLIGATIONS: Final = (_OBLIGATIONS, b"")
+_NOBODY: Final[Headers] = tuple((name, b"") for name in NAMES)
 # What may stand in a header as it is: ASCII that can be seen, and the space between words.
 _PLAIN: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 _FIT: Final = re.compile(r"[!-$&-~]*")
@@ -44,30 +48,30 @@ def without_identity(headers: Headers) -> Headers:
 
 def identity_headers(identity: Identity, action: str, decision_id: str, decision: Decision) -> Headers:
     """All of the headers, for a request that is allowed; what is not printable ASCII is percent-encoded."""
-    said = (
-        identity.key,
-        None if identity.token is None else identity.token.subject,
-        None if identity.session is None else identity.session.id,
-        identity.address,
-        action,
-        decision_id,
-        _obligations(decision.obligations),
-    )
-    return tuple((name, _printable(value)) for name, value in zip(NAMES, said, strict=True))
+    subject = None if identity.token is None else identity.token.subject
+    session = None if identity.session is None else identity.session.id
+    known = _known(identity.key, subject, session, identity.address, action)
+    # The id never comes again, and is printable.
+    return (*known, (_DECISION, decision_id.encode()), _obligations(decision.obligations))
 
 
 def no_identity() -> Headers:
     """All of the headers, saying nothing."""
-    return tuple((name, b"") for name in NAMES)
+    return _NOBODY
 
 
-def _obligations(given: Mapping[str, object]) -> str | None:
+# The same people come again and again for the same; the latest of them.
+@lru_cache(maxsize=4_096)
+def _known(*said: str | None) -> Headers:
+    """The headers before that of the decision."""
+    return tuple((name, _printable(value)) for name, value in zip(NAMES[: len(said)], said, strict=True))
+
+
+def _obligations(given: Mapping[str, object]) -> tuple[bytes, bytes]:
     if not given:
-        return None
-    return json.dumps(
-        {name: value if type(value) in {bool, int} else str(value) for name, value in given.items()},
-        separators=(",", ":"),
-    )
+        return _NO_OBLIGATIONS
+    said = {name: value if type(value) in {bool, int} else str(value) for name, value in given.items()}
+    return _OBLIGATIONS, _printable(json.dumps(said, separators=(",", ":")))
 
 
 def _printable(value: str | None) -> bytes:

@@ -18,6 +18,8 @@ from durwan.language.source_text import TextLimits
 from durwan.language.suggestions import Suggestions
 
 MANIFEST: Final = "policy.yaml"
+# Where routes stand if the manifest does not say.
+ROUTES: Final = "routes.yaml"
 
 
 def _path(path: str) -> str:
@@ -54,7 +56,8 @@ class Limits(TextLimits):
 class Manifest(BaseModel):
     """What `policy.yaml` says; a set without one has all defaults.
 
-    `keys` and `tests` are the folders of the key and test files, `routes` the file of the routes, if there is one.
+    `keys` and `tests` are the folders of the key and test files. `routes` is the file of the routes; where it is not
+    given, and there is a file `routes.yaml`, that is it.
     `calendars` maps the names of further trading calendars to the files of their sessions. `must_pass` names the test
     cases without which no set may be released.
     """

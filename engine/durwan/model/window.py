@@ -153,7 +153,8 @@ class Window:
     def _next_change(self, number: int) -> int | None:
         """The first change in this chunk or a later one, or an earlier instant where that is far away."""
         for _ in range(_HORIZON):
-            number = max(number, min(self._quiet_until(number << _SHIFT), _END_OF_TIME) >> _SHIFT)
+            # A change at the very beginning of a chunk is one of those of the chunk before.
+            number = max(number, min(self._quiet_until(number << _SHIFT), _END_OF_TIME) - 1 >> _SHIFT)
             if number > _LAST_CHUNK:
                 return None
             _, changes = self._changes_in(number)

@@ -1,8 +1,8 @@
 """Attributes of a request: taken from where its route says, each as its type, or the request is refused.
 
 What is absent is left out, and so is `null`: the policy then finds it unknown. What is there and cannot be read as its
-type, and what two readers could read differently, is refused. Values are plain, as JSON has them: a decimal is its
-exact text, a set a list.
+type, what has characters that nobody sees, and what two readers could read differently, is refused. Values are plain,
+as JSON has them: a decimal is its exact text, a set a list.
 """
 
 from __future__ import annotations
@@ -47,37 +47,30 @@ def read_attributes(
     if not route.sources:
         return route.constants
     found = {context: dict(values) for context, values in route.constants.items()}
-    places = {source.place for source in route.sources}
     try:
         read = {
-            "path": dict(parameters),
-            "query": _query(query, route) if "query" in places else {},
-            "header": _headers(raw, route) if "header" in places else {},
+            "path": parameters,
+            "query": _query(query, route.query_names) if route.query_names else parameters,
+            "header": _headers(raw, route.header_names) if route.header_names else parameters,
         }
         body = _body(raw) if route.reads_body else None
         for source in route.sources:
-            text = _member(body, source.name) if source.place == "body" else read[source.place].get(str(source.name))
-            if text is not None:
+            given = _member(body, source.name) if source.place == "body" else read[source.place].get(str(source.name))
+            if given is not None:
                 context, _, name = source.attribute.partition(".")
-                found.setdefault(context, {})[name] = _value(source, text)
+                found.setdefault(context, {})[name] = _value(source, given)
     except _RefusedError as error:
         return error.refusal
     return found
 
 
-def _names(route: Route, place: str) -> dict[str, str]:
-    """The names that a route reads in one place, by what is taken for them: their own, in lower case."""
-    return {str(source.name).casefold(): str(source.name) for source in route.sources if source.place == place}
-
-
 # ----------------------------------------------------------------------------------------------------------- texts
 
 
-def _query(query: bytes, route: Route) -> dict[str, str]:
+def _query(query: bytes, wanted: Mapping[str, str]) -> dict[str, str]:
     """The parameters that are read. None comes twice, also where readers do not see case, or see `name[]` as `name`."""
     if b";" in query:
         raise _RefusedError(_UNCLEAR)
-    wanted = _names(route, "query")
     found: dict[str, str] = {}
     for pair in query.split(b"&") if query else ():
         name, equals, value = pair.partition(b"=")
@@ -100,15 +93,15 @@ def _decoded(text: bytes) -> str:
         raise _RefusedError(_MALFORMED) from None
 
 
-def _headers(raw: RawRequest, route: Route) -> dict[str, str]:
-    wanted = _names(route, "header")
+def _headers(raw: RawRequest, wanted: frozenset[bytes]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in raw.headers:
-        lower = name.decode("latin-1").lower()
+        lower = name.lower()
         if lower in wanted:
-            if lower in found:
+            own = lower.decode("ascii")
+            if own in found:
                 raise _RefusedError(_HEADER_TWICE)
-            found[lower] = _text_of_header(value)
+            found[own] = _text_of_header(value)
     return found
 
 
@@ -141,8 +134,7 @@ def _body(raw: RawRequest) -> dict[str, Any] | None:
 def _is_json(content_type: bytes) -> bool:
     """Whether a media type is JSON, and in UTF-8."""
     kind, *parameters = (part.strip(b" \t").lower() for part in content_type.split(b";"))
-    subtype = kind.partition(b"application/")[2]
-    if subtype != b"json" and not subtype.endswith(b"+json"):
+    if kind != b"application/json" and not (kind.startswith(b"application/") and kind.endswith(b"+json")):
         return False
     return all(not each.startswith(b"charset") or each in _UTF8 for each in parameters)
 
@@ -172,12 +164,14 @@ def _member(body: dict[str, Any] | None, names: str | tuple[str, ...]) -> Any:
 def _value(source: AttributeSource, given: Any) -> Any:
     """What is given, as its type: plain, and such that it is read back as what it is."""
     value = given
-    if source.place != "body" and source.type is not None:
+    if source.counts:
+        value = len(given) if type(given) is _LIST else None
+    elif source.place != "body" and source.type is not None:
         value = _of_text(source.type, given)
     elif source.place == "body" and not _is_plain(given):
         raise _RefusedError(_MALFORMED)
     if type(value) is Decimal:
-        value = _plain_decimal(value)
+        value = _plain_decimal(source.type, value)
     if value is None or not _is_readable(source.type, value):
         raise _RefusedError(_MALFORMED)
     return value
@@ -217,9 +211,13 @@ def _is_plain(given: Any) -> bool:
     return type(given) is not _OBJECT
 
 
-def _plain_decimal(number: Decimal) -> str | None:
-    """The exact text of a number; None where it has more digits than decimals have."""
-    return None if read_value(types.Number(), number) is None else _written(number)
+def _plain_decimal(declared: Type | None, number: Decimal) -> str | float | None:
+    """The exact text of a number where one is asked for, else a float; None where it is not exactly that."""
+    if read_value(types.Number(), number) is None:
+        return None
+    if isinstance(declared, types.Number | types.Int):
+        return _written(number)
+    return float(number) if declared is None and Decimal(repr(float(number))) == number else None
 
 
 def _written(number: Decimal) -> str:

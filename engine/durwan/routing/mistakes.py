@@ -1,4 +1,4 @@
-"""P0901 to P0913: files of routes."""
+"""P0901 to P0915: files of routes."""
 
 from __future__ import annotations
 
@@ -89,3 +89,15 @@ def not_of_requests(span: Span, because: str) -> Diagnostic:
     """P0913. `span` is the attribute that a route wants to fill in."""
     message = f"no request may say what {quoted(span.text)} is"
     return mistake("P0913", span, message, help=because)
+
+
+def never_allowed(span: Span, route: Span) -> Diagnostic:
+    """P0914. `span` is the action of a route, `route` the key of it."""
+    message = f"no rule allows {quoted(span.text)}, so everybody is refused at {quoted(route.text)}"
+    return mistake("P0914", span, message, help="add a rule that allows the action, or remove the route")
+
+
+def without_route(span: Span) -> Diagnostic:
+    """P0915. `span` is where the action is declared."""
+    message = f"no route asks for {quoted(span.text)}"
+    return mistake("P0915", span, message, help="add its route, or remove the action and its rules")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,6 +13,8 @@ from durwan.credentials.refusals import Refusal, refuse
 from durwan.model.types import Type
 
 Place = Literal["query", "path", "header", "body"]
+# The names of members that may be written after points; others are written as a JSON pointer.
+MEMBER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 UNKNOWN: Final = refuse("route_unknown")
 NOT_ALLOWED: Final = refuse("method_not_allowed")
@@ -28,18 +31,20 @@ class AttributeSource:
         name: of the parameter of the query or path, or of the header in lower case; for a body the names of the
             members that lead to the value, from the outermost.
         type: what it is read as; None leaves that to whoever decides, which is as safe, and refuses later.
+        counts: whether it is not the value in the body, which has to be a list, but how many members that has.
     """
 
     attribute: str
     place: Place
     name: str | tuple[str, ...]
     type: Type | None = None
+    counts: bool = False
 
     def __str__(self) -> str:
         """As it is written in a file of routes."""
         if isinstance(self.name, str):
             return f"{self.place}.{self.name}"
-        if all(part.replace("_", "a").replace("-", "a").isalnum() for part in self.name):
+        if all(map(MEMBER.fullmatch, self.name)):
             return ".".join(("body", *self.name))
         return "body" + "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in self.name)
 
@@ -76,6 +81,16 @@ class Route:
         """The headers, in lower case, that it reads."""
         read = {str(source.name) for source in self.sources if source.place == "header"}
         return frozenset(read if self.idempotency is None else {*read, self.idempotency})
+
+    @cached_property
+    def query_names(self) -> Mapping[str, str]:
+        """The parameters of the query that it reads, by themselves without regard to case."""
+        return {str(each.name).casefold(): str(each.name) for each in self.sources if each.place == "query"}
+
+    @cached_property
+    def header_names(self) -> frozenset[bytes]:
+        """The headers, in lower case, that attributes come from."""
+        return frozenset(str(each.name).encode() for each in self.sources if each.place == "header")
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
@@ -183,4 +198,4 @@ def _match(node: _Node, segments: list[str], at: int, taken: tuple[str, ...]) ->
     return found
 
 
-__all__ = ["NOT_ALLOWED", "UNKNOWN", "AttributeSource", "Place", "Route", "RouteTable"]
+__all__ = ["MEMBER", "NOT_ALLOWED", "UNKNOWN", "AttributeSource", "Place", "Route", "RouteTable"]

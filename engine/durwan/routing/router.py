@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
 from durwan.credentials.raw_request import RawRequest
@@ -50,6 +50,28 @@ class Routed(NamedTuple):
     def attributes(self, raw: RawRequest) -> Mapping[str, Mapping[str, Any]] | Refusal:
         """The attributes that the route takes from the request, by context; of `raw`, headers and body are read."""
         return read_attributes(self.route, raw, self.query, self.parameters)
+
+
+class RequestReader(Protocol):
+    """Reads requests and finds their routes: a `Router`, or what has one that changes."""
+
+    @property
+    def table(self) -> RouteTable:
+        """The routes, as they are now."""
+        ...
+
+    @property
+    def rules(self) -> RequestRules:
+        """Which requests are taken up."""
+        ...
+
+    def read(self, raw: RawRequest) -> Routed | Refusal:
+        """The route of a request; never raises."""
+        ...
+
+    def address_of(self, raw: RawRequest) -> str | Refusal:
+        """Where a request comes from that cannot be read otherwise; never raises."""
+        ...
 
 
 class Router:
@@ -130,4 +152,4 @@ def _parameters(route: Route, values: tuple[str, ...]) -> Mapping[str, str]:
     return {name: decoded(value) for name, value in zip(route.parameters, values, strict=True)}
 
 
-__all__ = ["Routed", "Router"]
+__all__ = ["RequestReader", "Routed", "Router"]

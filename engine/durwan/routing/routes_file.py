@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from durwan.diagnostics import Diagnostic, Span
 from durwan.diagnostics.yaml_document import Document, read_yaml
@@ -41,7 +41,7 @@ _ATTRIBUTE: Final = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)", re.ASCII
 _FIELDS: Final = ("defaults", "routes")
 _DEFAULT_FIELDS: Final = ("attributes", "constants", "idempotency")
 _ROUTE_FIELDS: Final = ("action", "attributes", "constants", "idempotency", "public")
-_SOURCE_FIELDS: Final = ("from", "type")
+_SOURCE_FIELDS: Final = ("from", "count", "type")
 # Who asks, from where, and who has agreed: the gate finds that out itself.
 _OWN_CONTEXTS: Final = frozenset({"key", "client", "session", "token", "gateway", "approvals", "activity"})
 _OWN_ATTRIBUTES: Final = frozenset({"request.method", "request.path"})
@@ -218,17 +218,20 @@ class _Reader:
 
     def _source(self, path: _Path, attribute: str, parameters: Sequence[str]) -> AttributeSource | None:
         written = self._at(path)
+        counts = False
         declared = None if self._schema is None else self._schema.attributes[attribute]
         if isinstance(written, dict):
             fields = self._mapping(path, "the source of an attribute", _SOURCE_FIELDS)
             declared = self._type((*path, "type"), attribute, declared) if "type" in fields else declared
-            path = (*path, "from")
+            counts = "count" in fields
+            path = (*path, "count" if counts else "from")
             written = self._at(path)
         if not isinstance(written, str):
             self._wrong(path, f"where `{attribute}` comes from", "text, such as `body.symbol`")
             return None
         try:
-            return read_source(attribute, written, parameters, declared)
+            found = read_source(attribute, written, parameters, declared)
+            return replace(found, counts=counts) if not counts or found.place == "body" else _uncounted()
         except NoSourceError as error:
             self.report.append(mistakes.bad_source(self._document.span(path), error.problem, error.advice))
             return None
@@ -295,6 +298,10 @@ class _Reader:
         if not span.text or "\n" in span.text:
             span = self._document.key_span(path) if path else self._document.first_line()
         self.report.append(mistakes.wrong_value(span, name, expected))
+
+
+def _uncounted() -> NoReturn:
+    raise NoSourceError("there are lists in bodies alone", "write `{count: body.NAME}`")
 
 
 def _nothing() -> _Fields:

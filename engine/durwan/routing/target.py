@@ -11,8 +11,7 @@ A trailing slash is kept: `/orders/` is not `/orders`, and has a route of its ow
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from durwan.credentials.refusals import Refusal, refuse
@@ -35,8 +34,7 @@ _TOO_LONG: Final = refuse("request_too_large", "the target of the request is too
 _OTHER_HOST: Final = refuse("host_refused", "the request names one host in its target and another in its header")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A target that was read: the canonical path, and the query as it came, without its `?`."""
 
     path: str

@@ -66,27 +66,25 @@ def is_same(template: str, other: str) -> bool:
 
 def contested(template: str, other: str) -> str | None:
     """A path that both could take, where neither is the narrower one; None where the narrower one takes all of them."""
+    left, right = template[1:].split("/"), other[1:].split("/")
     example: list[str] = []
     narrower = wider = False
-    for own, theirs in zip_longest(template[1:].split("/"), other[1:].split("/")):
-        ranks = _rank(own), _rank(theirs)
-        rests = (own is not None and own.endswith("*}"), theirs is not None and theirs.endswith("*}"))
-        if any(rests):
-            narrower, wider = narrower or ranks[0] < ranks[1], wider or ranks[1] < ranks[0]
-            example.append(next((each for each in (own, theirs) if each and not each.startswith("{")), "x"))
-            break
-        if own is None or theirs is None or (ranks == (0, 0) and own != theirs):
+    for own, theirs in zip_longest(left, right):
+        if own is None or theirs is None or (_rank(own) == _rank(theirs) == 0 and own != theirs):
             return None
-        narrower, wider = narrower or ranks[0] < ranks[1], wider or ranks[1] < ranks[0]
-        example.append(own if ranks[0] == 0 else theirs if ranks[1] == 0 else "x")
+        narrower, wider = narrower or _rank(own) < _rank(theirs), wider or _rank(theirs) < _rank(own)
+        if max(_rank(own), _rank(theirs)) == 2:
+            # All that is left of one takes whatever is left of the other.
+            rest = left if _rank(theirs) == 2 else right
+            example += ["x" if _rank(each) else each for each in rest[len(example) :]]
+            break
+        example.append(own if _rank(own) == 0 else "x" if _rank(theirs) else theirs)
     return "/" + "/".join(example) if narrower and wider else None
 
 
-def _rank(segment: str | None) -> int:
+def _rank(segment: str) -> int:
     """How much a segment of a template takes: itself, any one, all that is left."""
-    if segment is None or not segment.startswith("{"):
-        return 0
-    return 2 if segment.endswith("*}") else 1
+    return 0 if not segment.startswith("{") else 2 if segment.endswith("*}") else 1
 
 
 __all__ = ["BadTemplateError", "check_template", "contested", "is_same"]

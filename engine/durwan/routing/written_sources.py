@@ -8,9 +8,8 @@ from typing import Final
 
 from durwan.model import types
 from durwan.model.types import Type
-from durwan.routing.route import AttributeSource, Place
+from durwan.routing.route import MEMBER, AttributeSource, Place
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _HEADER: Final = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*", re.ASCII)
 _PLACES: Final[tuple[Place, ...]] = ("query", "path", "header", "body")
 _TYPES: Final[dict[str, Type]] = {
@@ -88,7 +87,7 @@ def _name(place: Place, rest: str, parameters: Sequence[str]) -> str:
 
 def _dotted(rest: str) -> tuple[str, ...]:
     names = tuple(rest.split("."))
-    if not all(map(_NAME.fullmatch, names)):
+    if not all(map(MEMBER.fullmatch, names)):
         raise NoSourceError(
             "members are called otherwise", "write `body.order.price`, or a JSON pointer for names of other characters"
         )

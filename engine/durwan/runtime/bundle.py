@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +19,11 @@ from durwan.model.strict_json import JsonTextError, read_json
 from durwan.program.plain import PlainProgramError, read_program
 from durwan.program.plain.expressions import DEEPEST
 from durwan.program.plain.form import is_array, is_object
+from durwan.program.program import Program
+from durwan.routing.plain import PlainRoutesError, read_plain_routes
+from durwan.routing.route import RouteTable
 from durwan.runtime.bundle_format import MAGIC, BundleError, Container, members_of, unpack
-from durwan.runtime.bundle_manifest import Manifest, read_manifest
+from durwan.runtime.bundle_manifest import ROUTES, Manifest, read_manifest
 from durwan.runtime.bundle_state import Accepted, check_follows, remember
 from durwan.runtime.bundle_trust import Trust, check_signatures
 from durwan.runtime.garbage import without_collecting
@@ -150,13 +154,21 @@ def _read_members(container: Container, manifest: Manifest) -> Compiled:
             revision=manifest.revision,
             keys=_read(members, "keys.json", _keys),
             self_tests=_read(members, "self_tests.json", _self_tests),
+            routes=_routes(members, program),
         )
+
+
+def _routes(members: Mapping[str, bytes], program: Program) -> RouteTable | None:
+    if ROUTES not in members:
+        return None
+    found: RouteTable = _read(members, ROUTES, partial(read_plain_routes, schema=program.schema))
+    return found
 
 
 def _read(members: Mapping[str, bytes], path: str, read: Callable[[Any], Any], deepest: int = 32) -> Any:
     try:
         return read(read_json(members[path], what=path, deepest=deepest))
-    except (JsonTextError, PlainProgramError) as error:
+    except (JsonTextError, PlainProgramError, PlainRoutesError) as error:
         raise BundleError(f"the bundle holds what this version of durwan cannot read: {error}") from None
     except RecursionError:
         raise BundleError(f"{path} in the bundle is nested too deeply to be read from here") from None

@@ -11,8 +11,9 @@ from durwan.model.types import TIME_MAX, TIME_MIN
 from durwan.program.plain.form import is_array, is_object
 from durwan.runtime.bundle_format import MOST_VERSION, BundleError, check_format
 
-# Every bundle has these members and no others, in this order.
-MEMBERS: Final = ("keys.json", "program.json", "self_tests.json")
+# Every bundle has these members and no others, in this order; but the routes are left out where there are none.
+MEMBERS: Final = ("keys.json", "program.json", "routes.json", "self_tests.json")
+ROUTES: Final = "routes.json"
 _FIELDS: Final = frozenset({"built_by", "created", "expires", "format", "members", "name", "revision", "version"})
 _MEMBER_FIELDS: Final = frozenset({"length", "path", "sha256"})
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -83,8 +84,12 @@ def _members(plain: Any) -> tuple[tuple[str, int, str], ...]:
         _check_fields(member, _MEMBER_FIELDS, "a member")
         length = _whole(member["length"], "length", 0, MOST_VERSION)
         found.append((member["path"], length, _matching(member["sha256"], _DIGEST, "sha256")))
-    if tuple(path for path, _, _ in found) != MEMBERS:
-        raise BundleError(f"the members of a bundle are {', '.join(MEMBERS)}, each once, in this order")
+    paths = tuple(path for path, _, _ in found)
+    if paths not in (MEMBERS, tuple(each for each in MEMBERS if each != ROUTES)):
+        raise BundleError(
+            f"the members of a bundle are {', '.join(MEMBERS)}, each once, in this order, "
+            f"and {ROUTES} only where there are routes"
+        )
     return tuple(found)
 
 

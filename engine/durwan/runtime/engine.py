@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Self, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack, cast
 
 from durwan.backends.bytecode import Decide, Evaluator
 from durwan.model.decision import Decision
 from durwan.model.request import PLAIN, KeyLookup
+from durwan.model.values import read_time
 from durwan.program.explanation import Explanation, explain
 from durwan.runtime.bound import Bindings, BoundEngine
 from durwan.runtime.decision_cache import CacheInfo, DecisionCache
@@ -27,6 +28,9 @@ from durwan.runtime.sources import Given, Source, Texts, source_at
 from durwan.runtime.status import Status
 from durwan.runtime.upkeep import POLL_SECONDS, Upkeep
 from durwan.state.memory import MemoryState
+
+if TYPE_CHECKING:
+    from durwan.backends.queries.filter import Filter
 
 # Decisions are remembered unless the embedder says otherwise.
 _CACHE: Final = CacheLimits()
@@ -177,6 +181,54 @@ class Engine:
             return explanation
         found = nearest_to(program, moment, keys=policy.keys, may_change=may_change, seconds=seconds)
         return explanation.with_nearest(found)
+
+    def filter(  # noqa: PLR0913 - each is a word of its own in a call
+        self,
+        action: str,
+        known: Mapping[str, Any] | None = None,
+        /,
+        *,
+        now: object = None,
+        columns: Mapping[str, str] | None = None,
+        including_challenges: bool = False,
+        window_years: int = 10,
+        **contexts: Any,
+    ) -> Filter:
+        """What must still be true for an action to be allowed, as a condition on the rows of a table of the rest.
+
+        For questions as "which of these ten million accounts may do this now?": what is known is worked out, the other
+        attributes are columns. `.polars()` and `.sql()` give the condition; it is true for exactly the rows whose
+        request would be allowed. Limits are not asked.
+
+        Args:
+            action: the action.
+            known: what is known, as contexts (`{"client": {...}}`) or as single attributes (`{"risk.score": 12}`); an
+                attribute that nobody knows is None.
+            now: the instant, as a request gives it; the engine's clock where it is not given.
+            columns: names of columns, by the path of the attribute. `risk.score` is in the column `risk_score` unless
+                this says otherwise.
+            including_challenges: whether requests count that would be allowed after a challenge.
+            window_years: whether an attribute lies in a window that opens again and again is known for so many years
+                before and after `now`, and unknown beyond.
+            contexts: contexts that are known, each as a whole: `client={...}`, `key="desk-7"`.
+
+        Raises:
+            FilterError: something that is named is not declared, or said twice, or `now` is no instant.
+        """
+        from durwan.backends.queries.filter import FilterError, filter_of  # noqa: PLC0415 - few gateways ever ask
+
+        policy = self._policy
+        instant = self._clock() if now is None else read_time(now)
+        if instant is None:
+            raise FilterError(f"`now` is an instant, as in a request, not {now!r}")
+        twice = sorted((known or {}).keys() & contexts.keys())
+        if twice:
+            raise FilterError(f"the context `{twice[0]}` is given twice")
+        return filter_of(
+            policy.compiled.program, action, {**(known or {}), **contexts},
+            now=instant, keys=policy.keys, revision=policy.compiled.revision, columns=columns,
+            including_challenges=including_challenges, window_years=window_years,
+        )  # fmt: skip
 
     def reload(self) -> str:
         """Reads the source anew, swaps its policy in, and returns the revision; if that fails the old policy stays.

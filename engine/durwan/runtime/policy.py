@@ -9,6 +9,7 @@ from typing import Any
 from durwan.credentials.keys import KeySource
 from durwan.diagnostics import Diagnostic
 from durwan.program.program import Program
+from durwan.routing.route import RouteTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class Compiled:
     """A policy set that compiled.
 
     `revision` is the digest of the program; `diagnostics` are its warnings; `keys` are the set's own keys; `self_tests`
-    are run before it may decide.
+    are run before it may decide; `routes` are the set's own, None where it has none.
     """
 
     program: Program
@@ -37,3 +38,4 @@ class Compiled:
     diagnostics: tuple[Diagnostic, ...] = ()
     keys: KeySource
     self_tests: tuple[SelfTest, ...] = ()
+    routes: RouteTable | None = None

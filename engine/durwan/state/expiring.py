@@ -43,6 +43,10 @@ class Expiring(Generic[Key, Value]):
         found = self._entries.get(key)
         return None if found is None else found[1]
 
+    def has_room(self, count: int) -> bool:
+        """Whether there is room for so many more."""
+        return len(self._entries) + count <= self._most
+
     def newest_first(self) -> Iterator[Value]:
         """All values, the last one added before all others; some may have expired."""
         return (value for _, value in reversed(self._entries.values()))

@@ -16,15 +16,29 @@ from durwan.state.errors import StateUnavailableError
 from durwan.state.expiring import Expiring, FullError
 from durwan.state.identity import identity
 from durwan.state.memory_span import earliest_use, forgotten_text
+from durwan.state.observations import Buckets, Members
 from durwan.state.rising import RisingNumbers, check_rising
 from durwan.state.sliding_log import SlidingLog
-from durwan.state.store import LimitCharge, Record, Revocation, RevocationNews, UsedUp
+from durwan.state.store import (
+    LimitCharge,
+    Observed,
+    Record,
+    Revocation,
+    RevocationNews,
+    Sighted,
+    Sighting,
+    Tally,
+    UsedUp,
+)
 
 _MOST: Final = 1_000_000
 _SLACK: Final = 64
 # Up to how many characters scope and nonce are kept as they are.
 _SHORT: Final = 128
 _NAME: Final = "the state in memory"
+
+# Of what was never charged; nothing is ever entered into this one.
+_EMPTY: Final = SlidingLog()
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -37,6 +51,8 @@ class _Contents:
     most: int
     nonces: Expiring[tuple[str, str | None], None] = field(init=False)
     logs: Expiring[str, SlidingLog] = field(init=False)
+    buckets: Expiring[tuple[str, str], Buckets] = field(init=False)
+    members: Expiring[tuple[str, str], Members] = field(init=False)
     records: Expiring[str, Record] = field(init=False)
     # The keys of an owner's records, the oldest first; some may be gone.
     owned: dict[str, dict[str, None]] = field(default_factory=dict[str, dict[str, None]])
@@ -48,6 +64,8 @@ class _Contents:
     def __post_init__(self) -> None:
         self.nonces = Expiring(self.most)
         self.logs = Expiring(self.most)
+        self.buckets = Expiring(self.most)
+        self.members = Expiring(self.most)
         self.records = Expiring(self.most)
         self.revoked = Expiring(self.most)
 
@@ -58,7 +76,8 @@ class MemoryState:
     Each of the kinds of things that it remembers has room for `most`; where there is no more room, it is unavailable.
 
     Args:
-        most: how many nonces, limits by what they are counted, records, revocations, and scopes of rising numbers.
+        most: how many nonces, limits by what they are counted, tallies and sightings by whose they are, records,
+            revocations, and scopes of rising numbers.
         since: the instant at which this process began. Given, nonces that may have been used before are refused, so
             that starting a process again opens no window for replays; None takes them.
     """
@@ -122,6 +141,17 @@ class MemoryState:
         with self._lock:
             return _used_up(self._open(), charges, found, now)
 
+    def observe(self, tallies: Sequence[Tally], sightings: Sequence[Sighting], *, now: int) -> Observed:
+        """See `StateStore`."""
+        with self._lock:
+            contents = self._open()
+            _make_room(contents.buckets, tallies, now)
+            _make_room(contents.members, sightings, now)
+            return Observed(
+                tuple([_tallied(contents.buckets, each, now) for each in tallies]),
+                tuple([_sighted(contents.members, each, now) for each in sightings]),
+            )
+
     def put(self, record: Record, *, cap: int, now: int) -> tuple[str, ...]:
         """See `StateStore`."""
         key = identity("record", record.kind, record.id)
@@ -136,6 +166,17 @@ class MemoryState:
             gone = [_take(contents, owned, each) for each in oldest]
             _tidy(contents)
             return tuple(each.id for each in gone if each is not None and each.expires > now)
+
+    def keep_first(self, record: Record, *, now: int) -> Record:
+        """See `StateStore`."""
+        key = identity("record", record.kind, record.id)
+        with self._lock:
+            records = self._open().records
+            found = records.get(key)
+            if found is not None and found.expires > now:
+                return found
+            _put(records, key, record, record.expires, now)
+            return record
 
     def get(self, kind: str, record_id: str, *, now: int) -> Record | None:
         """See `StateStore`."""
@@ -222,22 +263,60 @@ def _put(entries: Expiring[Key, Value], key: Key, value: Value, expires: int, no
 
 
 def _used_up(contents: _Contents, charges: Sequence[LimitCharge], found: list[Counted], now: int) -> tuple[UsedUp, ...]:
-    logs = [contents.logs.get(each.key) or SlidingLog() for each in found]
-    return tuple(
-        UsedUp(charge=charge, retry_at=log.retry_at(each, now))
-        for charge, each, log in zip(charges, found, logs, strict=True)
-        if not log.has_room(each, now)
-    )
+    used_up: list[UsedUp] = []
+    for charge, each in zip(charges, found, strict=True):
+        log = contents.logs.get(each.key) or _EMPTY
+        if not log.has_room(each, now):
+            used_up.append(UsedUp(charge=charge, retry_at=log.retry_at(each, now)))
+    return tuple(used_up)
 
 
 def _enter(contents: _Contents, found: list[Counted], now: int) -> None:
     """Charges all of them; the room for new ones is made sure of before the first is charged."""
     contents.logs.forget(now)
-    if len(contents.logs) + sum(each.key not in contents.logs for each in found) > contents.most:
+    is_roomy = contents.logs.has_room(len(found))
+    if not is_roomy and not contents.logs.has_room(sum(each.key not in contents.logs for each in found)):
         raise StateUnavailableError(_NAME, "it is full")
     for each in found:
-        log = contents.logs.get(each.key) or SlidingLog()
+        known = contents.logs.get(each.key)
+        log = SlidingLog() if known is None else known
         _put(contents.logs, each.key, log, log.add(each, now), now)
+
+
+def _make_room(entries: Expiring[tuple[str, str], Value], asked: Sequence[Tally | Sighting], now: int) -> None:
+    """Makes sure of the room for all that are new, before the first is noted."""
+    entries.forget(now)
+    if entries.has_room(len(asked)):
+        return
+    names = {(each.watch.name, each.who) for each in asked if each.add}
+    if not entries.has_room(sum(name not in entries for name in names)):
+        raise StateUnavailableError(_NAME, "it is full")
+
+
+def _tallied(entries: Expiring[tuple[str, str], Buckets], tally: Tally, now: int) -> int:
+    watch, who, add = tally
+    key = (watch.name, who)
+    buckets = entries.get(key)
+    if buckets is None:
+        if not add:
+            return 0
+        buckets = Buckets()
+    count = buckets.step(watch, add, now)
+    entries.put(key, buckets, expires=buckets.expires(watch), now=now)
+    return count
+
+
+def _sighted(entries: Expiring[tuple[str, str], Members], sighting: Sighting, now: int) -> Sighted:
+    watch, who, member, add = sighting
+    key = (watch.name, who)
+    members = entries.get(key)
+    if members is None:
+        if not add:
+            return Sighted(0, None)
+        members = Members()
+    found = members.step(watch, member, now, add=add)
+    entries.put(key, members, expires=members.expires(watch), now=now)
+    return found
 
 
 def _take(contents: _Contents, owned: dict[str, None], key: str) -> Record | None:

@@ -12,7 +12,7 @@ from durwan.state.errors import StateUnavailableError
 from durwan.state.memory import MemoryState
 from durwan.state.store import LimitCharge, StateStore, UsedUp
 
-Answer = Literal["deny", "count alone"]
+Answer = Literal["deny", "count alone", "unknown"]
 
 # What an outage does to each thing that is asked of the store. Nothing here is ever allowed because nobody could say.
 OUTAGE: Final[Mapping[str, Answer]] = MappingProxyType(
@@ -22,7 +22,10 @@ OUTAGE: Final[Mapping[str, Answer]] = MappingProxyType(
         "revocation": "deny",
         "session": "deny",
         "key lookup": "deny",
+        "idempotency key": "deny",
         "limit": "count alone",
+        # A policy is told of nothing then, and what is unknown lets nothing through.
+        "activity": "unknown",
         "strict audit": "deny",
     }
 )

@@ -23,9 +23,13 @@ from durwan.state.store import (
     MOST_NEWS,
     MOST_RISING,
     LimitCharge,
+    Observed,
     Record,
     Revocation,
     RevocationNews,
+    Sighted,
+    Sighting,
+    Tally,
     UsedUp,
 )
 
@@ -118,12 +122,35 @@ class RedisState:
         """See `StateStore`."""
         return self._charge(charges, all_counted(charges), now, commit=0)
 
+    def observe(self, tallies: Sequence[Tally], sightings: Sequence[Sighting], *, now: int) -> Observed:
+        """See `StateStore`."""
+        keys = [self._key("tally", each.watch.name, str(each.watch.period), each.who) for each in tallies]
+        keys += [self._key("sighting", each.watch.name, str(each.watch.period), each.who) for each in sightings]
+        arguments: list[Argument] = [now, len(tallies)]
+        for tally in tallies:
+            arguments += (tally.watch.width, tally.add)
+        for watch, _, member, add in sightings:
+            arguments += (watch.period, watch.most, identity("member", member), int(add))
+        reply = self._run("observe", keys, *arguments) if keys else []
+        counts, seen = map(int, reply[: len(tallies)]), list(map(int, reply[len(tallies) :]))
+        pairs = zip(seen[::2], seen[1::2], strict=True)
+        return Observed(tuple(counts), tuple(Sighted(count, None if since < 0 else since) for count, since in pairs))
+
     def put(self, record: Record, *, cap: int, now: int) -> tuple[str, ...]:
         """See `StateStore`."""
         member = identity("record", record.kind, record.id).encode() + record.id.encode("utf-8", "surrogatepass")
         life = max(record.expires - now, 1)
         reply = self._run("put", self._keys(record), self._sealed(record), life, cap, member, self._prefix, DIGITS)
         return tuple(each.decode("utf-8", "surrogatepass") for each in reply)
+
+    def keep_first(self, record: Record, *, now: int) -> Record:
+        """See `StateStore`."""
+        life = max(record.expires - now, 1)
+        key = self._key("record", record.kind, record.id)
+        found = self._unsealed(self._run("keep_first", (key,), self._sealed(record), life)[0])
+        if (found.kind, found.id) != (record.kind, record.id):
+            raise StateUnavailableError(self._name, "it has a record under the id of another one")
+        return found
 
     def get(self, kind: str, record_id: str, *, now: int) -> Record | None:
         """See `StateStore`."""

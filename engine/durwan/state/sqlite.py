@@ -13,11 +13,23 @@ from durwan.state.amounts import Counted, all_counted
 from durwan.state.errors import StateUnavailableError
 from durwan.state.identity import identity
 from durwan.state.memory_span import earliest_use, forgotten_text
+from durwan.state.observations import Buckets, Members
 from durwan.state.record_text import name_to_text, record_from_bytes, record_to_bytes, revocation_from
 from durwan.state.rising import RisingNumbers, check_rising
 from durwan.state.sliding_log import SlidingLog
 from durwan.state.sqlite_file import StateFile
-from durwan.state.store import MOST_NEWS, LimitCharge, Record, Revocation, RevocationNews, UsedUp
+from durwan.state.store import (
+    MOST_NEWS,
+    LimitCharge,
+    Observed,
+    Record,
+    Revocation,
+    RevocationNews,
+    Sighted,
+    Sighting,
+    Tally,
+    UsedUp,
+)
 
 # How long to sleep between two looks for news, in seconds.
 _LOOK: Final = 0.1
@@ -103,6 +115,15 @@ class SqliteState:
         with self._file.step(writes=False) as connection:
             return _used_up(charges, found, [_log(connection, each) for each in found], now)
 
+    def observe(self, tallies: Sequence[Tally], sightings: Sequence[Sighting], *, now: int) -> Observed:
+        """See `StateStore`."""
+        with self._file.step() as connection:
+            self._sweep(connection, now)
+            return Observed(
+                tuple([_tallied(connection, each, now) for each in tallies]),
+                tuple([_sighted(connection, each, now) for each in sightings]),
+            )
+
     def put(self, record: Record, *, cap: int, now: int) -> tuple[str, ...]:
         """See `StateStore`."""
         key, owner = _key("record", record.kind, record.id), _key("owner", record.kind, record.owner)
@@ -119,6 +140,19 @@ class SqliteState:
             ).fetchall()
             connection.executemany("DELETE FROM record WHERE place = ?", [(place,) for place, _ in beyond])
         return tuple(record_from_bytes(content).id for _, content in reversed(beyond))
+
+    def keep_first(self, record: Record, *, now: int) -> Record:
+        """See `StateStore`."""
+        key, alone = _key("record", record.kind, record.id), _key("alone", record.kind, record.id)
+        with self._file.step() as connection:
+            self._sweep(connection, now)
+            row = connection.execute("SELECT content FROM record WHERE key = ? AND expires > ?", (key, now)).fetchone()
+            if row is None:
+                connection.execute(
+                    "INSERT OR REPLACE INTO record (key, owner, content, expires) VALUES (?, ?, ?, ?)",
+                    (key, alone, record_to_bytes(record), record.expires),
+                )
+        return record if row is None else record_from_bytes(row[0])
 
     def get(self, kind: str, record_id: str, *, now: int) -> Record | None:
         """See `StateStore`."""
@@ -214,6 +248,36 @@ def _setting(connection: sqlite3.Connection, name: str) -> Any:  # a column that
 def _log(connection: sqlite3.Connection, charge: Counted) -> SlidingLog:
     row = connection.execute("SELECT entries FROM log WHERE key = ?", (bytes.fromhex(charge.key),)).fetchone()
     return SlidingLog() if row is None else SlidingLog.from_bytes(row[0])
+
+
+def _kept(connection: sqlite3.Connection, key: bytes) -> bytes | None:
+    row = connection.execute("SELECT entries FROM log WHERE key = ?", (key,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _tallied(connection: sqlite3.Connection, tally: Tally, now: int) -> int:
+    watch, who, add = tally
+    key = _key("tally", watch.name, str(watch.period), who)
+    kept = _kept(connection, key)
+    buckets = Buckets() if kept is None else Buckets.from_bytes(kept)
+    count = buckets.step(watch, add, now)
+    _keep(connection, key, kept or b"", buckets.to_bytes(), buckets.expires(watch))
+    return count
+
+
+def _sighted(connection: sqlite3.Connection, sighting: Sighting, now: int) -> Sighted:
+    watch, who, member, add = sighting
+    key = _key("sighting", watch.name, str(watch.period), who)
+    kept = _kept(connection, key)
+    members = Members() if kept is None else Members.from_bytes(kept)
+    found = members.step(watch, identity("member", member), now, add=add)
+    _keep(connection, key, kept or b"[]", members.to_bytes(), members.expires(watch))
+    return found
+
+
+def _keep(connection: sqlite3.Connection, key: bytes, before: bytes, after: bytes, expires: int) -> None:
+    if after != before:
+        connection.execute("INSERT OR REPLACE INTO log VALUES (?, ?, ?)", (key, after, expires))
 
 
 def _used_up(

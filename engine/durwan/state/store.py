@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 # How many numbers of one scope are remembered inside a window of nonces that only rise.
 MOST_RISING: Final = 1024
 RISING_END: Final = 10**20
 MOST_NEWS: Final = 1000
+# Into how many parts a period is divided in which something is tallied; each is counted as a whole.
+BUCKETS: Final = 6
+MOST_MEMBERS: Final = 256
 _LONGEST: Final = 10**13
 
 
@@ -90,6 +93,87 @@ class RevocationNews:
     complete: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What is kept an eye on: made once, and used for everybody.
+
+    Attributes:
+        name: what it is.
+        period: how long something counts, in milliseconds, at least 1 and at most 10**13.
+        most: of how many members it is known that they were seen, at least 1 and at most 256. Beyond that, those are
+            forgotten that were not seen for the longest: then "at most as many" reads "at least as many".
+
+    Raises:
+        ValueError: the period or the bound is out of range.
+    """
+
+    name: str
+    period: int
+    most: int = 64
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.period <= _LONGEST and 1 <= self.most <= MOST_MEMBERS):
+            raise ValueError(f"{self.name!r} is watched for too short or long a time, or for too few or many members")
+
+    @property
+    def width(self) -> int:
+        """The length of one part of the period."""
+        return -(-self.period // BUCKETS)
+
+
+class Tally(NamedTuple):
+    """How often something happened: so many times more by now.
+
+    Attributes:
+        watch: what.
+        who: to whom.
+        add: how often, at least 0; with 0 it is only asked.
+    """
+
+    watch: Watch
+    who: str
+    add: int = 0
+
+
+class Sighting(NamedTuple):
+    """Which members somebody was seen with.
+
+    Attributes:
+        watch: what.
+        who: somebody.
+        member: with what.
+        add: whether that happens now; otherwise it is only asked.
+    """
+
+    watch: Watch
+    who: str
+    member: str
+    add: bool = False
+
+
+class Sighted(NamedTuple):
+    """What is known of a sighting.
+
+    Attributes:
+        members: how many different ones were seen in the period, the one that was added among them; where it is the
+            watch's `most`, at least so many.
+        since: when this member was first seen, if never more than a period passed without it; None if it was not.
+    """
+
+    members: int
+    since: int | None
+
+
+class Observed(NamedTuple):
+    """What came of an observation: the answer to each tally and to each sighting, in their order.
+
+    A tally is never too low: it counts what happened in the period, and some of what did in the sixth before it.
+    """
+
+    tallies: tuple[int, ...]
+    sightings: tuple[Sighted, ...]
+
+
 class StateStore(Protocol):
     """What gateways remember together. Safe from any thread; after a fork the child opens what it needs anew."""
 
@@ -141,8 +225,23 @@ class StateStore(Protocol):
         """What `charge` would return, charging nothing."""
         ...
 
+    def observe(self, tallies: Sequence[Tally], sightings: Sequence[Sighting], *, now: int) -> Observed:
+        """Notes all of it in one step, and says what is known by then.
+
+        Of one who is watched there is at most a bounded amount, and what no longer counts is forgotten by itself. A
+        store that was emptied begins again: then counts are those since, and nothing was seen before.
+        """
+        ...
+
     def put(self, record: Record, *, cap: int, now: int) -> tuple[str, ...]:
         """Keeps a record, and forgets the oldest of its kind and owner beyond `cap`, at least 1: their ids."""
+        ...
+
+    def keep_first(self, record: Record, *, now: int) -> Record:
+        """Keeps a record unless there is one of its id, and returns the one that is kept now.
+
+        It is not among its owner's: `newest_of` does not know of it, and no cap removes it.
+        """
         ...
 
     def get(self, kind: str, record_id: str, *, now: int) -> Record | None:
@@ -179,13 +278,20 @@ class StateStore(Protocol):
 
 
 __all__ = [
+    "BUCKETS",
+    "MOST_MEMBERS",
     "MOST_NEWS",
     "MOST_RISING",
     "RISING_END",
     "LimitCharge",
+    "Observed",
     "Record",
     "Revocation",
     "RevocationNews",
+    "Sighted",
+    "Sighting",
     "StateStore",
+    "Tally",
     "UsedUp",
+    "Watch",
 ]

@@ -12,8 +12,11 @@ from durwan.credentials.keys import StaticKeys
 from durwan.model.types import TIME_MIN
 from durwan.program.fingerprint import fingerprint
 from durwan.program.plain import write_program
+from durwan.routing.plain import write_routes
+from durwan.routing.route import Route
 from durwan.runtime.bundle import read_bundle
 from durwan.runtime.bundle_format import FORMAT, BundleError, Container, list_members, unpack
+from durwan.runtime.bundle_manifest import ROUTES
 from durwan.runtime.policy import Compiled
 
 _NO_BOUND = 1 << 40
@@ -38,6 +41,8 @@ def build_bundle(compiled: Compiled, *, version: int, created: int | None = None
         "keys.json": _plain_keys(compiled),
         "self_tests.json": _plain_tests(compiled),
     }
+    if compiled.routes is not None:
+        members[ROUTES] = _json(write_routes(compiled.routes))
     manifest = {
         "format": FORMAT,
         "name": compiled.program.name,
@@ -79,6 +84,7 @@ def _check(content: bytes, compiled: Compiled) -> None:
         and fingerprint(found.program) == compiled.revision
         and _plain_keys(found) == _plain_keys(compiled)
         and _plain_tests(found) == _plain_tests(compiled)
+        and _routes_of(found) == _routes_of(compiled)
     )
     if not same:
         raise BundleError("the bundle does not read as it was written: this is a defect of durwan; please report it")
@@ -93,6 +99,10 @@ def _plain_keys(compiled: Compiled) -> bytes:
 def _plain_tests(compiled: Compiled) -> bytes:
     tests = compiled.self_tests
     return _json([{"name": each.name, "request": each.request, "expected": each.expected} for each in tests])
+
+
+def _routes_of(compiled: Compiled) -> tuple[Route, ...] | None:
+    return None if compiled.routes is None else compiled.routes.routes
 
 
 def _json(plain: Mapping[str, Any] | list[Any]) -> bytes:

@@ -15,6 +15,7 @@ from durwan.program.explanation import read_by
 from durwan.program.program import Limit, Program, Rule
 from durwan.workshop.must_pass import check_must_pass
 from durwan.workshop.proof_lint import ProofLint
+from durwan.workshop.route_checks import check_routes
 from durwan.workshop.runner import CaseResult, run_cases
 from durwan.workshop.suite_checks import check_suite
 from durwan.workshop.test_files import Case, Suite, read_suite
@@ -72,6 +73,7 @@ def verify(  # noqa: PLR0913 - each of them is a choice of its own
         cases = [case for case in suite.cases if pattern is None or pattern.search(case.name)]
         results = tuple(follow(run_cases(compilation.finished(), cases, clock), len(cases)))
         if linted:
+            found += check_routes(compilation, program)
             found += _lint(compilation, program, suite, clock)
         if prove is not None:
             proved = prove(program)
@@ -85,6 +87,8 @@ def texts_of(compilation: Compilation, suite: Suite) -> list[Source]:
     """All texts that may hold suppressions."""
     texts = [module.source for module in compilation.modules]
     texts += [file.document.source for file in suite.files.values()]
+    if compilation.routes is not None:
+        texts.append(compilation.routes.document.source)
     return [*texts, *_lists(compilation)]
 
 

@@ -128,3 +128,21 @@ def test_slow_tests_tell_how_far_they_are(call: Call, directory: object, monkeyp
     assert ended.code == 0
     assert "testing: 1 of 4\n" in ended.err
     assert "testing" not in ended.out
+
+
+def test_rate_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the share that is done is known, the rate and the time that is left are told."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    bar = ProgressBar("reading", stream=None)
+    bar.begin("replaying", 4_000_000, share=lambda: bar.done / 4_000_000)
+    assert bar.words == "replaying: 0 of 4,000,000"
+    now[0], bar.done = 110.0, 1_000_000
+    assert bar.words == "replaying: 1,000,000 of 4,000,000, 100,000/s, 30 s left"
+    bar.begin("preparing", share=lambda: 0.25)
+    now[0] = 115.0
+    assert bar.words == "preparing: 15 s left"
+    bar.done = 1_000
+    assert bar.words == "preparing: 1,000, 200/s, 15 s left"
+    bar.begin("testing", 20)
+    assert bar.words == "testing: 0 of 20"

@@ -188,6 +188,15 @@ def test_a_key_can_be_a_token(gate: Gate) -> None:
     assert gate.outcome(with_header(BARE, b"Authorization", b"Bearer " + other)) == "token_invalid"
 
 
+def test_an_odd_query_is_no_second_credential(gate: Gate) -> None:
+    """A query that a signature could not be read from is no signature; with one in the headers, there are two."""
+    token = new_secret_text("dwk", None).encode()
+    odd = with_header(replace(BARE, target=b"/orders?x=1&y"), b"Authorization", b"Bearer " + token)
+    assert gate.outcome(odd) == "token_invalid"
+    signed = replace(gate.signed(), target=b"/orders?x=1&y")
+    assert gate.outcome(with_header(signed, b"Authorization", b"Bearer " + token)) == "credential_ambiguous"
+
+
 def test_two_credentials_are_none(gate: Gate) -> None:
     """A signed request with a token, or one with two, is refused: who asks must not depend on what is looked at."""
     token = new_secret_text("dwk", None).encode()

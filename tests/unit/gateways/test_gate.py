@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from durwan.credentials.identity import Identity
 from durwan.gateways.answer import Answer
 from durwan.gateways.connection import Connection
 from durwan.gateways.gate import Gate
-from durwan.routing import Routed
-from tests.gates import GateRig
+from durwan.gateways.idempotency import Idempotency
+from durwan.state.memory import MemoryState
+from tests.gates import ROUTES, GateRig
 
 ORDER = json.dumps({"symbol": "BTC-PERP", "notional": "2500"}).encode()
 
@@ -133,17 +135,45 @@ def test_an_attribute_that_cannot_be_read_is_unknown_or_refused(rig: GateRig) ->
     assert not answer.allowed
 
 
+def test_an_idempotency_key_stands_for_what_was_allowed(tmp_path: Path) -> None:
+    """AS-17: for another body it conflicts; a refused request has not used it up, and the same one goes on."""
+    routes = ROUTES.replace("  POST /orders:\n", "  POST /orders:\n    idempotency: Idempotency-Key\n")
+    rig = GateRig(tmp_path, routes=routes, parts={"idempotency": Idempotency(MemoryState())})
+
+    def sent(notional: bytes) -> Answer:
+        header = ((b"idempotency-key", b"order-0000000000000001"),)
+        return rig.gate.admit(rig.signed("POST", "/orders", ORDER.replace(b"2500", notional), headers=header))
+
+    assert sent(b"250000").code == "too_large"
+    assert sent(b"2500").allowed
+    assert sent(b"2500").allowed
+    conflict = sent(b"2600")
+    assert (conflict.status, conflict.code) == (422, "idempotency_conflict")
+
+
 def test_what_a_client_says_of_itself_is_not_believed(tmp_path: Path) -> None:
     """Facts of the gateway and what was proved go before what a route reads of the request."""
 
-    def facts(_: Identity, routed: Routed) -> dict[str, Any]:
-        return {
-            "key": {"id": "other", "scopes": ["orders.write"]},
-            "client": {"ip": "192.0.2.1", "country": routed.method},
-        }
+    def facts(action: str, _: Identity, attributes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        assert (action, attributes) == ("orders.read", {})
+        return {"key": {"id": "other", "scopes": ["orders.write"]}, "client": {"ip": "192.0.2.1", "country": "GB"}}
 
     rig = GateRig(tmp_path, parts={"facts": facts})
     assert rig.gate.admit(rig.signed("GET", "/orders")).allowed
+
+
+def test_the_venue_knows_better_than_the_request(tmp_path: Path) -> None:
+    """Facts go before what a request says, attribute by attribute; what they do not speak of stays."""
+
+    def facts(_: str, __: Identity, attributes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        assert attributes == {"request": {"symbol": "BTC-PERP", "notional": "2500"}}
+        return {"request": {"notional": 200_000}}
+
+    page = Page()
+    rig = GateRig(tmp_path, parts={"facts": facts, "recorder": page})
+    assert rig.gate.admit(rig.signed("POST", "/orders", ORDER)).code == "too_large"
+    asked = page.records[0].contexts["request"]
+    assert (asked["notional"], asked["symbol"], asked["path"]) == (200_000, "BTC-PERP", "/orders")
 
 
 def test_facts_that_fail_are_unknown(tmp_path: Path) -> None:
@@ -194,6 +224,7 @@ def test_every_answer_is_recorded(tmp_path: Path) -> None:
     assert record.contexts["request"]["notional"] == "2500"
     assert refusal.decision_id == refused.decision_id
     assert (refusal.effect, refusal.code, refusal.revision, refusal.path) == ("deny", "route_unknown", "", "")
+    assert refusal.address == "203.0.113.9"
 
 
 @pytest.mark.parametrize("fails_at", ["append", "wait"])

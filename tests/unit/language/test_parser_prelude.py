@@ -7,7 +7,7 @@ from durwan.language.prelude import prelude
 
 
 def test_prelude() -> None:
-    """The contexts that every gateway has, with the attributes of the language page."""
+    """The contexts that every gateway has, with the attributes of the language page, and what the gate counts."""
     contexts = [each for each in prelude().declarations if isinstance(each, syntax.ContextDeclaration)]
     assert len(contexts) == len(prelude().declarations)
     attributes = {
@@ -25,4 +25,7 @@ def test_prelude() -> None:
         "gateway": "environment venue node",
         "request": "method path symbol side currency address client_id timestamp notional quantity price weight",
         "approvals": "by",
+        "activity": (
+            "requests_1m refusals_5m address_requests_1m address_refusals_5m addresses_1h new_address address_since"
+        ),
     }

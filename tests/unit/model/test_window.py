@@ -187,6 +187,19 @@ def test_a_change_at_the_very_border_of_two_chunks_is_not_lost() -> None:
     assert window(InstantSpan(0, 1 << 33)).at(0) == (True, 1 << 33)
 
 
+def test_a_change_at_the_border_of_a_chunk_far_away_is_not_lost() -> None:
+    """A span that begins where a chunk does, here with 1970, is promised in time however early one asks."""
+    window = build_window([InstantSpan(0, DAY)])
+    instant: int | None = TIME_MIN
+    seen: list[tuple[int, bool | None]] = []
+    while instant is not None and instant <= DAY:
+        inside, change = window.at(instant)
+        seen.append((instant, inside))
+        instant = change
+    assert (0, True) in seen
+    assert all(inside is window.contains(instant) for instant, inside in seen)
+
+
 def test_an_empty_window_holds_nothing() -> None:
     """Without spans, and with a span of no days, nothing is inside."""
     assert build_window([]).at(0) == (False, TIME_MAX + 1)

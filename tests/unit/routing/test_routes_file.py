@@ -97,6 +97,14 @@ MISTAKES = [
     ),
     (_route("action: orders.read\nidempotence: X"), "P0902", "idempotence"),
     ("route: {}\nroutes: {}\n", "P0902", "route"),
+    ("zzzzzzzz: {}\nroutes: {}\n", "P0902", "zzzzzzzz"),
+    ("routes:\n  GET /a: [orders.read]\n", "P0901", "[orders.read]"),
+    ("routes:\n  GET /a:\n    - orders.read\n", "P0901", "- orders.read"),
+    (_route("action: 5"), "P0904", "POST /orders/{id}"),
+    (_route("action: orders.read\nattributes: {request.weight: {count: query.a}}"), "P0908", "query.a"),
+    (_route("action: orders.read\nattributes: {zzzzzzzz.zzzzzz: query.a}"), "P0911", "zzzzzzzz.zzzzzz"),
+    (_route("action: orders.read\nconstants: {request.symbol: [1, {}]}"), "P0901", "[1, {}]"),
+    ("routes: {\n", "P0504", ""),
     (_route("action: orders.read", "get /orders"), "P0903", "get /orders"),
     (_route("action: orders.read", "GET orders"), "P0903", "GET orders"),
     (_route("public: true"), "P0904", "POST /orders/{id}"),
@@ -137,6 +145,19 @@ def test_each_mistake_is_reported_where_it_stands(text: str, code: str, underlin
     table, report = read(text)
     assert [(item.code, item.span.text) for item in report] == [(code, underlined)]
     assert table is None
+
+
+def test_constants_are_read_as_they_are_written() -> None:
+    """A decimal keeps its digits, and what is not known to a schema is taken as it is."""
+    table, report = read("routes: {GET /a: {action: orders.read, constants: {request.quantity: 2.50}}}")
+    assert report == []
+    assert table is not None
+    assert [route.constants for route in table] == [{"request": {"quantity": "2.5"}}]
+    table, report = read("routes: {GET /a: {action: x, constants: {request.tags: [a, b], request.on: true}}}", None)
+    assert report == []
+    assert table is not None
+    assert len(table) == 1
+    assert [route.constants for route in table] == [{"request": {"tags": ["a", "b"], "on": True}}]
 
 
 def test_all_mistakes_of_a_file_are_reported_at_once() -> None:

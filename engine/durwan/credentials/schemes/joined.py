@@ -66,6 +66,7 @@ class JoinedScheme(Scheme):
         self._look_key, self._look_signature = self._look["key"], self._look["signature"]
         self._signature_names = {each.kind: each.name for each in places["signature"]}
         self._is_parameter = not self._signature_names.keys().isdisjoint({"query", "form"})
+        self._is_known_by_header = all(each.kind == "header" for each in places["key"])
         self._read_timestamp = None if profile.clock is None else clock.READERS[profile.clock.unit]
         self._read_window = None if profile.window is None else clock.window_reader(profile.window)
         self._message_of = joiner(signed)
@@ -124,6 +125,9 @@ class JoinedScheme(Scheme):
 
     def _find(self, raw: RawRequest, query: bytes) -> _Found:
         headers = header_index(raw.headers, self._headers_wanted)
+        # Before the query is read: one that cannot be read is no credential, and may come beside a token.
+        if self._is_known_by_header and self._look_key((headers, _NOTHING, _NOTHING, _NOTHING, _NO_MESSAGE)) is None:
+            stop("credential_missing")
         wanted = self._parameters_wanted
         parameters = parameters_of(query, wanted) if query else _NOTHING
         form, authorization, message = _NOTHING, _NOTHING, _NO_MESSAGE

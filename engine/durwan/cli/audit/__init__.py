@@ -1,0 +1,1 @@
+"""`durwan audit`: what was decided, and whether the record of it is as it was written."""

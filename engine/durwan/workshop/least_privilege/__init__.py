@@ -1,0 +1,1 @@
+"""What was never used: which scopes, networks, rules and limits a period of recorded requests had no need of."""

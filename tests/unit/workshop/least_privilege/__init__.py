@@ -1,0 +1,1 @@
+"""What nobody used: scopes, networks, rules and limits."""
