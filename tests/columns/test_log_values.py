@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -156,10 +156,17 @@ def test_every_value_in_a_column_of_its_kind(alone: bool, tmp_path: Path) -> Non
             check(batch, [value.to_list() if isinstance(value, pl.Series) else value for value in values])
 
 
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+def _all_fit(values: list[Any]) -> bool:
+    return len({_kind(each) for each in values}) <= 1 and all(_fits_polars(each) for each in values)
+
+
 def _fits_polars(value: Any) -> bool:
     if isinstance(value, list):
-        members = cast("list[Any]", value)
-        return len({repr(type(each)) for each in members}) <= 1 and all(map(_fits_polars, members))
+        return _all_fit(value)
     if isinstance(value, Decimal):
         return value.is_finite()
     if isinstance(value, str):

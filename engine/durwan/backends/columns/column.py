@@ -107,7 +107,7 @@ def _of_values(raws: Sequence[Any], base: Type) -> Column:
     read, writer = reader(base), ColumnWriter(base)
     seen: dict[object, Value | None] = {}
     for raw in raws:
-        key = (type(raw), raw) if type(raw) in _PLAIN else repr(raw) if type(raw) is list else None
+        key = _sameness(raw)
         if key is None:
             writer.add(None if raw is None else read(raw))
             continue
@@ -117,6 +117,12 @@ def _of_values(raws: Sequence[Any], base: Type) -> Column:
             value = seen[key] = read(raw)
             writer.add(value)
     return writer.column()
+
+
+def _sameness(raw: object) -> object:
+    """What equal values of one type have in common; None for what is read by itself."""
+    kind = type(raw)
+    return (kind, raw) if kind in _PLAIN else repr(raw) if kind is list else None
 
 
 class ColumnWriter:
