@@ -187,10 +187,9 @@ def figures(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def _runs(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    yield from (("here", form) for form in FORMS)
-    if not arguments.without_spark:
-        yield from (("spark", form) for form in FORMS)
-        yield "spark-reads", "nested"
+    forms = arguments.forms.split(",")
+    for place in arguments.places.split(","):
+        yield from ((place, form) for form in forms if place != "spark-reads" or form == "nested")
 
 
 def _sizes_of(work: str, folder: Path) -> Iterator[dict[str, Any]]:
@@ -250,7 +249,8 @@ def main() -> None:
     parser.add_argument("--works", default=",".join(WORKS))
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--master", default="local[2]", help="where Spark runs")
-    parser.add_argument("--without-spark", action="store_true")
+    parser.add_argument("--forms", default=",".join(FORMS))
+    parser.add_argument("--places", default=",".join(PLACES), help="`here` needs no Spark")
     parser.add_argument("--quick", action="store_true", help="small logs and one repeat: does it all run?")
     parser.add_argument("--compare", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--folder", help="where logs are made (default: the temporary directory)")
