@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from durwan.cli.output import Output
+    from durwan.cli.progress import ProgressBar
     from durwan.runtime.policy import Compiled
-    from durwan.workshop.replaying.logs import RecordedRequests
+    from durwan.workshop.replaying.flips import Flips
+    from durwan.workshop.replaying.logs import BrokenRecords, RecordedRequests
     from durwan.workshop.replaying.question import Filters, Question
     from durwan.workshop.replaying.report import BrokenCount, ReplayReport, SideName
     from durwan.workshop.replaying.sides import ProgramSide, RecordedSide
@@ -34,9 +36,12 @@ EXAMPLES = """\
   policy-check replay origin/main --log logs/ --fail-on 'newly-allowed > 0' --fail-on 'flips > 0.1%'
   policy-check replay --recorded policies/ --log audit.jsonl.gz    what was decided, and what would be
   policy-check replay v1.4.0 v1.5.0 --path policies/ --log 'logs/2026-03-*.parquet' -f html -o replay.html
+  policy-check replay origin/main --log s3a://logs/2026/ --engine spark --master yarn
   policy-check replay origin/main --log logs/ --prepare week/      reads it once; --log week/ is then many times faster
 """
 _RECORDED: Final = "recorded"
+_SPARK: Final = "spark"
+_HERE: Final = "local[*]"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_cache(parser)
     _configure_choice(parser)
     _configure_telling(parser)
+    _configure_place(parser)
 
 
 def _configure_choice(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +82,14 @@ def _configure_telling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prepare", metavar="DIR", help=help_)
 
 
+def _configure_place(parser: argparse.ArgumentParser) -> None:
+    place = parser.add_argument_group("where")
+    help_ = "columns: on this machine (default); spark: on a cluster, or on many cores, with the same answer"
+    place.add_argument("--engine", choices=("columns", _SPARK), default="columns", help=help_)
+    help_ = "where Spark runs: yarn, an address with spark:// or k8s:// (default: local[*], all cores of this machine)"
+    place.add_argument("--master", metavar="URL", help=help_)
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
         raise argparse.ArgumentTypeError(f"{text} is no number from 1 to 1000")
@@ -96,8 +110,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     if isinstance(keys, int):
         return keys
     question = _question(arguments, sides, keys)
-    log = _log(arguments, question)
-    if arguments.prepare is not None:
+    log = _addresses(arguments) or _log(arguments, question)
+    if arguments.prepare is not None and not isinstance(log, list):
         return _prepare(arguments, output, log, question)
     report = _replayed(arguments, output, log, question)
     _write(report, output, time.perf_counter() - began)
@@ -148,7 +162,7 @@ def _question(
     from durwan.workshop.replaying.sides import ProgramSide, RecordedSide  # noqa: PLC0415
 
     compiled = [each for each in reversed(sides) if each is not None]
-    programs = [ProgramSide(each, own.get) for each, own in zip(compiled, keys, strict=True)]
+    programs = [ProgramSide(replace(each, keys=own)) for each, own in zip(compiled, keys, strict=True)]
     waiting = list(programs)
     after, before = (RecordedSide(programs[0].program) if each is None else waiting.pop(0) for each in reversed(sides))
     chosen = chosen_amounts(arguments.amount, programs) if arguments.amount else usual_amounts(programs)
@@ -176,11 +190,29 @@ def _instant(option: str, text: str | None) -> int | None:
     return instant
 
 
+def _addresses(arguments: argparse.Namespace) -> list[str]:
+    """The logs that Spark itself reads: none where they are files."""
+    from durwan.workshop.replaying.spark import is_remote  # noqa: PLC0415 - see `_question`
+
+    found = [each for each in arguments.log if is_remote(each)]
+    if arguments.engine != _SPARK:
+        if found:
+            raise UsageError(f"{found[0]} is read by Spark: add --engine spark")
+        if arguments.master is not None:
+            raise UsageError("--master says where Spark runs: add --engine spark")
+    elif arguments.prepare is not None:
+        raise UsageError("--prepare works on this machine: leave --engine spark out")
+    if found and len(found) < len(arguments.log):
+        raise UsageError("name files as --log, or addresses that Spark reads, but not both at once")
+    return found
+
+
 def _log(arguments: argparse.Namespace, question: Question) -> RecordedRequests:
     from durwan.workshop.replaying.logs import RecordedRequests  # noqa: PLC0415 - see `_question`
 
     leading = question.programs[0]
-    return RecordedRequests.open(arguments.log, leading.reading, leading.keys, aside=Path(arguments.broken))
+    aside = Path(arguments.broken)
+    return RecordedRequests.open(arguments.log, leading.reading, leading.keys, aside=aside, contexts=question.contexts)
 
 
 # ------------------------------------------------------------------------------------------------------------- the work
@@ -191,7 +223,7 @@ def _prepare(arguments: argparse.Namespace, output: Output, log: RecordedRequest
         bar.begin("preparing", share=lambda: log.share)
         others = [each.side for each in question.programs[1:]]
         count = log.prepare(Path(arguments.prepare), *others)
-    broken = _broken(arguments, log)
+    broken = _broken(arguments, log.broken)
     if output.is_json:
         fields = {"prepared": arguments.prepare, "requests": count, "broken": {"count": broken.count}}
         output.write_json(fields, question.programs[0].revision)
@@ -203,21 +235,18 @@ def _prepare(arguments: argparse.Namespace, output: Output, log: RecordedRequest
     return GOOD
 
 
-def _replayed(arguments: argparse.Namespace, output: Output, log: RecordedRequests, question: Question) -> ReplayReport:
+def _replayed(
+    arguments: argparse.Namespace, output: Output, log: RecordedRequests | list[str], question: Question
+) -> ReplayReport:
     from durwan.workshop.replaying.budgets import read_budget  # noqa: PLC0415 - see `_question`
     from durwan.workshop.replaying.report import ReplayReport, remarks_on  # noqa: PLC0415
-    from durwan.workshop.replaying.running import replay  # noqa: PLC0415
     from durwan.workshop.replaying.summary import summarize  # noqa: PLC0415
 
     budgets = [read_budget(each, question.amounts) for each in arguments.fail_on or ()]
     with output.progress_bar("replaying") as bar:
-        bar.begin("replaying", log.rows, share=lambda: bar.done / log.rows if log.rows else log.share)
-
-        def told(done: int) -> None:
-            bar.done = done
-
-        found = summarize(replay(log, question, told), question, most=arguments.top)
-    broken = _broken(arguments, log)
+        flips, records = _compared(arguments, bar, log, question)
+        found = summarize(flips, question, most=arguments.top)
+    broken = _broken(arguments, records)
     return ReplayReport(
         replay=found,
         before=_named(arguments, question.before, before=True),
@@ -231,11 +260,44 @@ def _replayed(arguments: argparse.Namespace, output: Output, log: RecordedReques
     )
 
 
-def _broken(arguments: argparse.Namespace, log: RecordedRequests) -> BrokenCount:
+def _compared(
+    arguments: argparse.Namespace, bar: ProgressBar, log: RecordedRequests | list[str], question: Question
+) -> tuple[Flips, BrokenRecords]:
+    from durwan.workshop.replaying.running import replay  # noqa: PLC0415 - see `_question`
+
+    if isinstance(log, list) or arguments.engine == _SPARK:
+        return _compared_on_spark(arguments, bar, log, question)
+    bar.begin("replaying", log.rows, share=lambda: bar.done / log.rows if log.rows else log.share)
+
+    def told(done: int) -> None:
+        bar.done = done
+
+    return replay(log, question, told), log.broken
+
+
+def _compared_on_spark(
+    arguments: argparse.Namespace, bar: ProgressBar, log: RecordedRequests | list[str], question: Question
+) -> tuple[Flips, BrokenRecords]:
+    from durwan.workshop.replaying.spark import replay_on_spark  # noqa: PLC0415 - see `_question`
+
+    rows = None if isinstance(log, list) else log.rows
+    done = 0.0
+    bar.begin("replaying", rows, share=lambda: done)
+
+    def told(share: float) -> None:
+        nonlocal done
+        done = share
+        bar.done = int(share * (rows or 0))
+
+    master = arguments.master or _HERE
+    return replay_on_spark(log, question, master=master, aside=Path(arguments.broken), told=told)
+
+
+def _broken(arguments: argparse.Namespace, records: BrokenRecords) -> BrokenCount:
     from durwan.workshop.replaying.report import BrokenCount  # noqa: PLC0415 - see `_question`
 
-    aside = arguments.broken if log.broken.count else None
-    return BrokenCount(count=log.broken.count, reasons=dict(log.broken.reasons), aside=aside)
+    aside = arguments.broken if records.count else None
+    return BrokenCount(count=records.count, reasons=dict(records.reasons), aside=aside)
 
 
 def _named(arguments: argparse.Namespace, side: ProgramSide | RecordedSide, *, before: bool) -> SideName:

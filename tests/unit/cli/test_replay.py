@@ -258,3 +258,19 @@ def test_a_log_without_recorded_decisions(call: Call, sides: tuple[str, str], lo
     ended = call("replay", "--recorded", sides[1], "--log", log)
     assert ended.code == 4
     assert f"note: {NUMBER:,} requests without a recorded decision, not compared" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--master", "local[2]"], "--master says where Spark runs: add --engine spark"),
+        (["--log", "s3a://logs"], "s3a://logs is read by Spark: add --engine spark"),
+        (["--log", "s3a://logs", "--engine", "spark"], "but not both at once"),
+        (["--prepare", "week", "--engine", "spark"], "leave --engine spark out"),
+    ],
+)
+def test_what_spark_is_for(call: Call, sides: tuple[str, str], log: Path, more: list[str], told: str) -> None:
+    """Options of Spark without it, and work that is not Spark's, are refused with what to write."""
+    ended = call("replay", *sides, "--log", log, *more)
+    assert ended.code == 2
+    assert told in ended.err

@@ -13,9 +13,8 @@ from durwan.backends.columns.batch import NOW
 from durwan.backends.columns.polars_interface import pl
 from durwan.workshop.replaying.logs import PreparedLogError, RecordedBatch
 
-# Rows that are alike in all by which they are ranked are told apart by their texts; so many of them are looked at.
-_TIES: Final = 8
 _ROW: Final = "row"
+_GROUP: Final = ("before", "after", "action")
 # The earliest request of a group, and the one with most at stake.
 EARLIEST, LARGEST = "earliest", "largest"
 
@@ -80,9 +79,10 @@ _LEAST: Final = pl.lit(-(1 << 126), dtype=pl.Int128)
 
 
 def _best(ranked: pl.DataFrame, order: tuple[str, ...]) -> pl.DataFrame:
-    descending = [name == "stake" for name in (*order, _ROW)]
-    ordered = ranked.sort(*order, _ROW, descending=descending)
-    return ordered.group_by("before", "after", "action", maintain_order=True).head(_TIES)
+    """The first rows of each group: all that are alike in what they are ranked by, which their texts tell apart."""
+    ordered = ranked.sort(*order, descending=[name == "stake" for name in order])
+    first = ordered.unique(_GROUP, keep="first", maintain_order=True).select(*_GROUP, *order)
+    return ranked.join(first, on=[*_GROUP, *order], how="semi", nulls_equal=True)
 
 
 def _read(recorded: RecordedBatch, candidates: Mapping[Place, tuple[tuple[Any, ...], list[int]]]) -> Examples:

@@ -21,7 +21,7 @@ from durwan.workshop.replaying.moments import HOUR, empty_moments, fitting
 from durwan.workshop.replaying.question import Question
 from durwan.workshop.replaying.sides import refused_before
 
-# Examples are kept of so many groups and actions; where there are more, of the first that occur.
+# Examples are kept of so many groups and actions; where there are more, of those that come first by their names.
 _MOST_EXAMPLES: Final = 4_000
 # As an hour, an instant that cannot be read.
 _NO_HOUR: Final = -(1 << 40)
@@ -87,7 +87,14 @@ class Flips:
             for place, each in other.examples.items()
         )
         better(moved, self.examples)
-        for place in list(self.examples)[_MOST_EXAMPLES:]:
+        if len(self.examples) > _MOST_EXAMPLES:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Drops the examples beyond so many: the same ones, in whatever order requests are added."""
+        listed = [str(tuple(each)) for each in self.answers.listed]
+        order = sorted(self.examples, key=lambda each: (listed[each.before], listed[each.after], str(each[2:])))
+        for place in order[_MOST_EXAMPLES:]:
             del self.examples[place]
 
     def count(self, moments: pl.DataFrame) -> None:

@@ -74,6 +74,11 @@ class Question:
         return tuple(each for each in (self.after, self.before) if isinstance(each, ProgramSide))
 
     @cached_property
+    def contexts(self) -> frozenset[str]:
+        """The contexts that one of the sides declares."""
+        return frozenset[str]().union(*(each.reading.schema.contexts for each in self.programs))
+
+    @cached_property
     def renames(self) -> Renames:
         """Which rules were renamed."""
         if isinstance(self.before, ProgramSide) and isinstance(self.after, ProgramSide):

@@ -57,6 +57,7 @@ class ProgramSide:
     """
 
     def __init__(self, compiled: Compiled, keys: KeyLookup | None = None) -> None:
+        self.compiled = compiled
         self.program = program = compiled.program
         self.revision = compiled.revision
         self.keys = compiled.keys.get if keys is None else keys

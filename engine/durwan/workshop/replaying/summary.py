@@ -156,7 +156,7 @@ def summarize(flips: Flips, question: Question, *, most: int = 10, examples: int
         series=tuple(_series(moments, kinds)),
         totals=dict(moments.group_by("moment").agg(pl.col("count").sum()).iter_rows()),
         folded=bool(flips.cells.get_column("folded").any()),
-        left_out=dict(flips.left_out),
+        left_out=dict(sorted(flips.left_out.items())),
         beyond=flips.beyond,
         masked=dict(sorted(flips.masked.items())),
     )  # fmt: skip

@@ -42,7 +42,7 @@ class BrokenRecords:
         """How many there are so far."""
         return self.reasons.total()
 
-    def add(self, file: Path, place: int, reason: str, text: bytes | str) -> None:
+    def add(self, file: Path | str, place: int, reason: str, text: bytes | str) -> None:
         """One more.
 
         Raises:

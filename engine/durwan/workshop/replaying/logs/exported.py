@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,25 +29,49 @@ class ExportedFile:
         self.size = path.stat().st_size
         self.position = 0
         self._scan = pl.scan_parquet(path)
+        self._first = 0
         self.rows: int | None = int(self._scan.select(pl.len()).collect().item())
+
+    def only(self, first: int, rows: int) -> None:
+        """Leaves some of its rows, from one on that is counted from zero."""
+        self._scan = self._scan.slice(first, rows)
+        self._first, self.rows = first, rows
 
     def steps(self, broken: BrokenRecords) -> Iterator[LineColumns]:
         """See `LogFile`."""
-        names = [name for name in _COLUMNS if name in self._scan.collect_schema()]
+        names = columns_read(self._scan.collect_schema())
         done = 0
         for frame in self._scan.select(names).collect_batches(chunk_size=_STEP, maintain_order=True):
-            requests: list[dict[str, Any]] = []
-            outcomes: list[Mapping[str, Any] | None] = []
-            for row in frame.iter_rows(named=True):
-                done += 1
-                try:
-                    requests.append(_request(row))
-                    outcomes.append(row)
-                except NoRecordError as error:
-                    broken.add(self.path, done, str(error), json.dumps(row))
+            first = self._first + done + 1
+            found = read_rows(frame, [(self.path, first + row) for row in range(frame.height)], broken)
+            done += frame.height
             self.position = self.size * done // max(self.rows or 0, 1)
-            if requests:
-                yield LineColumns(requests, outcomes)
+            if found.height:
+                yield found
+
+
+def columns_read(names: Iterable[str]) -> list[str]:
+    """Which of some columns are read."""
+    return [name for name in _COLUMNS if name in names]
+
+
+def read_rows(frame: pl.DataFrame, places: Iterable[tuple[Path | str, int]], broken: BrokenRecords) -> LineColumns:
+    """The requests in some rows.
+
+    Args:
+        frame: the rows.
+        places: in which file each row stands, and where there, counted from one.
+        broken: to whom those go that are no records.
+    """
+    requests: list[dict[str, Any]] = []
+    outcomes: list[Mapping[str, Any] | None] = []
+    for place, row in zip(places, frame.iter_rows(named=True), strict=True):
+        try:
+            requests.append(_request(row))
+            outcomes.append(row)
+        except NoRecordError as error:
+            broken.add(*place, str(error), json.dumps(row))
+    return LineColumns(requests, outcomes)
 
 
 def _request(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ STEP: Final = 65_536
 _KEY: Final = "key"
 _DIGITS: Final = 18
 _OUTCOME: Final = "decision"
+NO_INSTANT: Final = "it does not say when (`now`)"
 
 
 class NestedColumns:
@@ -220,17 +221,28 @@ class NestedFile:
         self.position = 0
         self._scan = pl.scan_parquet(path)
         self._contexts = contexts
+        self._first = 0
         self.rows: int | None = int(self._scan.select(pl.len()).collect().item())
+
+    def only(self, first: int, rows: int) -> None:
+        """Leaves some of its rows, from one on that is counted from zero."""
+        self._scan = self._scan.slice(first, rows)
+        self._first, self.rows = first, rows
 
     def steps(self, broken: BrokenRecords) -> Iterator[NestedColumns]:
         """Its requests, some ten thousands at a time."""
         schema = self._scan.collect_schema()
-        wanted = [name for name in schema if name in {ACTION, NOW, _OUTCOME, *self._contexts}]
+        wanted = columns_read(schema, self._contexts)
         done = 0
         for frame in self._scan.select(wanted).collect_batches(chunk_size=STEP, maintain_order=True):
             done += frame.height
             self.position = self.size * done // max(self.rows or 0, 1)
-            yield NestedColumns(_kept(frame, done - frame.height, self.path, broken))
+            yield NestedColumns(_kept(frame, self._first + done - frame.height, self.path, broken))
+
+
+def columns_read(names: Iterable[str], contexts: frozenset[str]) -> list[str]:
+    """Which of some columns are read: those of these contexts, and what is known of every request."""
+    return [name for name in names if name in {ACTION, NOW, _OUTCOME, *contexts}]
 
 
 def _kept(frame: pl.DataFrame, before: int, path: Path, broken: BrokenRecords) -> pl.DataFrame:
@@ -245,5 +257,5 @@ def _kept(frame: pl.DataFrame, before: int, path: Path, broken: BrokenRecords) -
         .select("row", pl.struct(pl.exclude("row")).struct.json_encode().alias("text"))
         .iter_rows()
     ):
-        broken.add(path, before + row + 1, "it does not say when (`now`)", text)
+        broken.add(path, before + row + 1, NO_INSTANT, text)
     return frame.filter(pl.col(NOW).is_not_null())

@@ -166,6 +166,7 @@ class RecordedRequests:
         keys: KeyLookup = no_keys,
         *,
         aside: Path | None = None,
+        contexts: frozenset[str] = frozenset(),
     ) -> RecordedRequests:
         """Opens a log.
 
@@ -175,18 +176,24 @@ class RecordedRequests:
             program: by what requests are read first; with a program, only what it reads is read at once.
             keys: how the id of a key becomes its attributes.
             aside: into which file broken records go; None to count them only.
+            contexts: contexts that other sides declare, which would else not be read.
 
         Raises:
             LogError: there is no such log, or it is of no form that is known.
         """
         side = Side(program, keys)
-        files = [_file(path, side.schema) for path in _found(paths)]
+        files = [log_file(path, side.schema.contexts | contexts) for path in _found(paths)]
         return cls(files, side, aside)
 
     @property
     def side(self) -> Side:
         """By what the log was opened."""
         return self._side
+
+    @property
+    def files(self) -> Sequence[LogFile]:
+        """Its files."""
+        return self._files
 
     @property
     def share(self) -> float:
@@ -255,18 +262,27 @@ def _found(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     return found
 
 
-def _file(path: Path, schema: Schema) -> LogFile:
+def log_file(path: Path, contexts: frozenset[str]) -> LogFile:
+    """A file of a log, whatever its form.
+
+    Args:
+        path: the file.
+        contexts: which are read.
+
+    Raises:
+        LogError: it cannot be read, or is of no form that is known.
+    """
     try:
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
         if not is_parquet and path.name.endswith(_PARQUET):
             raise LogError(f"{path} is no Parquet file")
-        return _parquet(path, schema) if is_parquet else LinesFile(path)
+        return _parquet(path, contexts) if is_parquet else LinesFile(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise LogError(f"{path} cannot be read: {error}") from error
 
 
-def _parquet(path: Path, schema: Schema) -> LogFile:
+def _parquet(path: Path, contexts: frozenset[str]) -> LogFile:
     prepared = prepared_file(path)
     if prepared is not None:
         return prepared
@@ -278,7 +294,7 @@ def _parquet(path: Path, schema: Schema) -> LogFile:
         raise LogError(f"{path}: the timestamps in `now` have no time zone; write them in UTC, with the zone")
     if now is None or ACTION not in columns:
         raise LogError(f"{path} has no columns `action` and `now`: these are no recorded requests")
-    return NestedFile(path, schema.contexts)
+    return NestedFile(path, contexts)
 
 
 def recorded_batch_of(frame: pl.DataFrame, side: Side, first: int = 0) -> RecordedBatch:

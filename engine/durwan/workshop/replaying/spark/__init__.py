@@ -1,0 +1,10 @@
+"""The same comparison on a cluster: Spark hands out the log, every machine compares what it was given, results add up.
+
+`replay_on_spark` is all that others call. `session` finds or starts Spark, `tasks` divides a log, `question_text` is
+how a question travels, `work` is what runs on the executors.
+"""
+
+from durwan.workshop.replaying.spark.running import is_remote, replay_on_spark
+from durwan.workshop.replaying.spark.session import SparkError
+
+__all__ = ["SparkError", "is_remote", "replay_on_spark"]
