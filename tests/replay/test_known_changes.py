@@ -22,6 +22,7 @@ from durwan.workshop.replaying.examples import text_of
 from durwan.workshop.replaying.flips import Flips, flips_of
 from durwan.workshop.replaying.logs import RecordedRequests
 from durwan.workshop.replaying.question import Filters, Question, usual_amounts
+from durwan.workshop.replaying.report import remarks_on
 from durwan.workshop.replaying.running import replay
 from durwan.workshop.replaying.sides import ProgramSide, RecordedSide
 from durwan.workshop.replaying.summary import Replay, summarize
@@ -204,3 +205,17 @@ def test_five_changes_of_the_reference_set(tmp_path: Path) -> None:
         for group in found.groups:
             assert rule in {group.before.rule, group.after.rule}
             assert group.kind in kinds
+
+
+def test_a_log_prepared_without_requests_shows_none(tmp_path: Path) -> None:
+    """Without whole requests the same is counted; that there is nothing to show is said."""
+    question = question_of(set_of(), changed("addresses no longer matter"))
+    # Nothing that only a whole request could decide.
+    rows = [row for row in requests(500) if row["key"]["id"] != "\ud800"]
+    log = written(tmp_path / "log.jsonl", rows)
+    opened(log, question).prepare(tmp_path / "small", *(each.side for each in question.programs), whole=False)
+    whole, small = (summarize(replay(opened(path, question), question), question) for path in (log, tmp_path / "small"))
+    assert counts(small) == counts(whole)
+    assert not any(group.examples for group in small.groups)
+    assert any("prepared without whole requests" in each for each in remarks_on(small, None, None))
+    assert not any("prepared" in each for each in remarks_on(whole, None, None))

@@ -243,6 +243,23 @@ def test_the_page_stands_alone(call: Call, sides: tuple[str, str], tmp_path: Pat
     assert "&lt;script&gt;alert(1)" in text
 
 
+def test_masked_values_are_counted(call: Call, sides: tuple[str, str], tmp_path: Path) -> None:
+    """What an audit log masks is unknown to both sides, and counted by attribute."""
+    rows = [{**row, "client": {"ip": {"$masked": "a1b2"}}} for row in requests(100)]
+    found = call("replay", *sides, "--log", written(tmp_path / "log.jsonl", rows), "-f", "json").json
+    assert found["masked"] == {"client.ip": 100}
+    assert "100 masked values, unknown to both sides: client.ip 100" in (
+        call("replay", *sides, "--log", tmp_path / "log.jsonl").out
+    )
+
+
+def test_a_log_without_recorded_decisions(call: Call, sides: tuple[str, str], log: Path) -> None:
+    """Where it is not known what was decided, nothing can be compared, and that is said."""
+    ended = call("replay", "--recorded", sides[1], "--log", log)
+    assert ended.code == 4
+    assert f"note: {NUMBER:,} requests without a recorded decision, not compared" in ended.out
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [

@@ -37,12 +37,17 @@ class Column:
     table: tuple[Value, ...] | None = None
     beyond: tuple[int, ...] = ()
 
-    def texts(self) -> pl.Series:
-        """The values of a column of texts themselves; one that polars cannot hold is written with escapes."""
+    def texts(self, rows: pl.Series | None = None) -> pl.Series:
+        """The values of a column of texts themselves; one that polars cannot hold is written with escapes.
+
+        Args:
+            rows: of which rows; None for all.
+        """
+        values = self.values if rows is None else self.values.gather(rows)
         if self.table is None:
-            return self.values
+            return values
         texts = [str(value).encode("utf-8", "backslashreplace").decode() for value in self.table]
-        return pl.Series(texts or [None], dtype=pl.String).gather(self.values)
+        return pl.Series(texts or [None], dtype=pl.String).gather(values)
 
 
 def base_of(declared: Type) -> Type:

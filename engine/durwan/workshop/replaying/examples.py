@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from durwan.backends.columns.batch import NOW
 from durwan.backends.columns.polars_interface import pl
-from durwan.workshop.replaying.logs import RecordedBatch
+from durwan.workshop.replaying.logs import PreparedLogError, RecordedBatch
 
 _ROW: Final = "row"
 _GROUP: Final = ("before", "after", "action")
@@ -89,7 +89,11 @@ def _read(recorded: RecordedBatch, candidates: Mapping[Place, tuple[tuple[Any, .
     rows = sorted({row for _, chosen in candidates.values() for row in chosen})
     if not rows:
         return {}
-    texts = dict(zip(rows, map(text_of, recorded.requests(rows)), strict=True))
+    try:
+        texts = dict(zip(rows, map(text_of, recorded.requests(rows)), strict=True))
+    except PreparedLogError:
+        # The log was prepared without whole requests, to be small: what happened can be told, but not be shown.
+        return {}
     return {place: Example(rank, min(texts[row] for row in chosen)) for place, (rank, chosen) in candidates.items()}
 
 

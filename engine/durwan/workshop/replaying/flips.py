@@ -108,11 +108,13 @@ class Flips:
 
     @property
     def ranks(self) -> Ranks:
-        """How good the examples are that there are."""
+        """How good the examples are that there are; may be asked for while something is added."""
+        examples = self.examples.copy()
+        # Taken after the examples: it has every number that they have.
         listed = self.answers.listed
         return {
             (listed[place.before], listed[place.after], place.action, place.role): each.rank
-            for place, each in self.examples.items()
+            for place, each in examples.items()
         }
 
     # ------------------------------------------------------------------------------------------------- as plain data
@@ -166,9 +168,9 @@ def flips_of(recorded: RecordedBatch, question: Question, known: Ranks = _NOTHIN
     before, beyond = question.before.answers(recorded, rows, found.answers)
     after, beyond_too = question.after.answers(recorded, rows, found.answers)
     found.beyond = max(beyond, beyond_too)
-    ids = recorded.ids if rows is None else recorded.ids[rows]
-    frame = ids.with_columns(before.alias("before"), after.alias("after"))
-    frame = frame.with_columns(pl.int_range(pl.len()).alias("row") if rows is None else rows.alias("row"))
+    now = recorded.now if rows is None else recorded.now.gather(rows)
+    frame = pl.DataFrame([before.alias("before"), after.alias("after"), now.alias(NOW)])
+    frame = frame.with_columns((pl.int_range(pl.len(), dtype=pl.UInt32) if rows is None else rows).alias("row"))
     if before.null_count() or after.null_count():
         known_rows = frame.drop_nulls(["before", "after"])
         found.left_out[UNRECORDED] = frame.height - known_rows.height
@@ -182,7 +184,7 @@ def flips_of(recorded: RecordedBatch, question: Question, known: Ranks = _NOTHIN
 
 def _compared(recorded: RecordedBatch, question: Question, left_out: Counter[str]) -> pl.Series | None:
     """The rows that are compared; None for all."""
-    kept = question.filters.passed(recorded.ids)
+    kept = question.filters.passed(recorded)
     refused = refused_before(recorded)
     if kept is not None:
         left_out[FILTERED] += len(kept) - int(kept.sum())
@@ -231,8 +233,8 @@ def _pairs(moments: pl.DataFrame) -> list[tuple[int, int]]:
 def _detail(found: Flips, flipped: pl.DataFrame, recorded: RecordedBatch, question: Question, known: Ranks) -> None:
     """Whose the flipped rows are, what was at stake, and which of them are worth showing."""
     rows = flipped.get_column("row")
-    amounts = [question.amount(recorded, path).gather(rows).alias(path) for path in question.amounts]
-    flipped = flipped.with_columns(amounts)
+    amounts = [question.amount(recorded, path, rows).alias(path) for path in question.amounts]
+    flipped = flipped.with_columns(*recorded.ids_at(rows).drop(NOW), *amounts)
     number = found.answers.number
     ranks = {
         Place(number(before), number(after), action, role): rank

@@ -35,18 +35,20 @@ class Filters:
     keys: frozenset[str] | None = None
     actions: frozenset[str] | None = None
 
-    def passed(self, ids: pl.DataFrame) -> pl.Series | None:
-        """Which rows pass, of `RecordedBatch.ids`; None for all."""
+    def passed(self, recorded: RecordedBatch) -> pl.Series | None:
+        """Which rows pass; None for all."""
         wanted: list[pl.Expr] = []
         if self.since is not None:
             wanted.append(pl.col(NOW) >= self.since)
         if self.until is not None:
             wanted.append(pl.col(NOW) < self.until)
-        for name, chosen in (("key", self.keys), (ACTION, self.actions)):
-            if chosen is not None:
-                wanted.append(pl.col(name).is_in(pl.Series(sorted(chosen), dtype=pl.String).implode()))
+        named = {name: chosen for name, chosen in (("key", self.keys), (ACTION, self.actions)) if chosen is not None}
+        wanted += [
+            pl.col(name).is_in(pl.Series(sorted(chosen), dtype=pl.String).implode()) for name, chosen in named.items()
+        ]
         if not wanted:
             return None
+        ids = recorded.ids if named else recorded.now.alias(NOW).to_frame()
         return ids.select(pl.all_horizontal(wanted).fill_null(value=False)).to_series()
 
 
@@ -83,10 +85,10 @@ class Question:
             return Renames.between(self.before.program, self.after.program)
         return Renames({})
 
-    def amount(self, recorded: RecordedBatch, path: str) -> pl.Series:
-        """An amount of all rows, in units of 1e-18; null where it is unknown."""
+    def amount(self, recorded: RecordedBatch, path: str, rows: pl.Series) -> pl.Series:
+        """An amount of some rows, in units of 1e-18; null where it is unknown."""
         side = self._side_of(path)
-        values = recorded.attribute(path, side).values
+        values = recorded.attribute(path, side).values.gather(rows)
         if isinstance(side.schema.attributes[path], types.Number):
             return values
         return values.cast(pl.Int128) * pl.Series([10**18], dtype=pl.Int128)

@@ -113,6 +113,8 @@ def remarks_on(replay: Replay, before: Program | None, after: Program | None) ->
         )
     if replay.elsewhere:
         yield f"{number(replay.elsewhere, 'request')} answered as before, by another rule: no difference to a client."
+    if replay.flips and not any(group.examples for group in replay.groups):
+        yield "There are no requests to show: the log was prepared without whole requests."
     if replay.folded:
         yield "There are more accounts and keys than are kept apart: what is said of single ones is at least so much."
     if replay.totals.get(None):

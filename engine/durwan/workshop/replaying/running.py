@@ -1,17 +1,12 @@
-"""A whole replay on one machine: two batches at a time, since the columns leave Python to itself most of the time."""
+"""A whole replay on one machine."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final
 
 from durwan.workshop.replaying.flips import Flips, flips_of
-from durwan.workshop.replaying.logs import RecordedRequests
+from durwan.workshop.replaying.logs import RecordedBatch, RecordedRequests, of_each_batch
 from durwan.workshop.replaying.question import Question
-
-_AT_ONCE: Final = 2
 
 
 def replay(log: RecordedRequests, question: Question, told: Callable[[int], None] = lambda _: None) -> Flips:
@@ -26,22 +21,14 @@ def replay(log: RecordedRequests, question: Question, told: Callable[[int], None
         DurwanError: the log cannot be read.
     """
     found = Flips(question.amounts)
-    waiting: deque[tuple[int, Future[Flips]]] = deque()
 
-    def settle() -> None:
-        rows, future = waiting.popleft()
-        found.add(future.result())
+    def look(recorded: RecordedBatch) -> tuple[int, Flips]:
+        return recorded.first + recorded.rows, flips_of(recorded, question, found.ranks)
+
+    # What was found is added in the order of the log, whoever was quicker.
+    for rows, flips in of_each_batch(log.batches(), look):
+        found.add(flips)
         told(rows)
-
-    with ThreadPoolExecutor(_AT_ONCE) as workers:
-        for recorded in log.batches():
-            work = workers.submit(flips_of, recorded, question, found.ranks)
-            waiting.append((recorded.first + recorded.rows, work))
-            # Results are added in the order of the log, and nobody reads far ahead of what is being decided.
-            if len(waiting) > _AT_ONCE - 1:
-                settle()
-        while waiting:
-            settle()
     return found
 
 
