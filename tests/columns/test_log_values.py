@@ -165,8 +165,9 @@ def _all_fit(values: list[Any]) -> bool:
 
 
 def _fits_polars(value: Any) -> bool:
-    if isinstance(value, list):
-        return _all_fit(value)
+    if type(value) is list:
+        members: list[Any] = value
+        return _all_fit(members)
     if isinstance(value, Decimal):
         return value.is_finite()
     if isinstance(value, str):
