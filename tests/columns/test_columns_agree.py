@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -12,7 +12,7 @@ from durwan.backends.columns.batch import Batch, batch_of
 from durwan.backends.columns.evaluator import ColumnsEvaluator
 from durwan.backends.columns.polars_interface import pl
 from durwan.compilation import compile_sources
-from durwan.model.address import NetworkSet, parse_address, parse_network
+from durwan.model.address import AddressRange, NetworkSet, parse_address, parse_network
 from durwan.model.decision import Outcome
 from durwan.program import reference
 from durwan.program.program import Program
@@ -67,6 +67,10 @@ NETWORKS = (
 )  # fmt: skip
 
 
+def _parsed(texts: Iterable[str]) -> list[AddressRange]:
+    return [network for text in texts if (network := parse_network(text)) is not None]
+
+
 @pytest.mark.parametrize("many", [False, True], ids=["compared with each range", "found among all edges"])
 def test_addresses_at_all_edges(many: bool) -> None:
     """An address is in a network as the network itself says, however many ranges the policies ask about."""
@@ -86,7 +90,7 @@ def test_addresses_at_all_edges(many: bool) -> None:
         held = {
             f"r{number}"
             for number, each in enumerate([*NETWORKS, others or ["9.9.9.9"]])
-            if packed is not None and packed in NetworkSet([found for text in each if (found := parse_network(text))])
+            if packed is not None and packed in NetworkSet(_parsed(each))
         }
         assert set(outcome.shadows) == held
 
@@ -145,8 +149,9 @@ def test_texts_that_count_in_tables_mean_what_texts_mean() -> None:
     for counting in ((), ("request.symbol",), ("request.symbol", "request.side", "request.kind")):
         frame, tables = plain.frame, dict(plain.tables)
         for path in counting:
-            tables[path] = ("never", *sorted(frame.get_column(path).drop_nulls().unique()))
-            codes = frame.get_column(path).cast(pl.Enum(list(tables[path]))).to_physical().cast(pl.UInt32)
+            names: list[str] = ["never", *sorted(frame.get_column(path).drop_nulls().unique())]
+            tables[path] = tuple(names)
+            codes = frame.get_column(path).cast(pl.Enum(names)).to_physical().cast(pl.UInt32)
             frame = frame.with_columns(codes.alias(path))
         decided(program, asked, Batch(frame=frame, tables=tables))
 

@@ -30,7 +30,8 @@ DECISION: Final = "decision"
 SEGMENT: Final = "segment"
 CHECKPOINT: Final = "checkpoint"
 
-_ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+# Nothing is looked for that contains itself: records are made anew of what they hold. Should one, that is an error too.
+_ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
 _LINE = re.compile(
     rb'\{"hash":"([0-9a-f]{64})","kind":"([a-z]{1,16})","prev":"([0-9a-f]{64})","record":(\{[ -~]*\}),'
     rb'"seq":(0|[1-9][0-9]{0,17}),"synced":(0|[1-9][0-9]{0,17})\}\n'
@@ -93,18 +94,21 @@ class Chain:
         self.size += 1
         self.prev = leaf.hex()
 
-    def line(self, kind: str, record: Mapping[str, Any], synced: int) -> bytes:
-        """The next line, and goes on by it."""
-        fields = {"kind": kind, "prev": self.prev, "record": record, "seq": self.size, "synced": synced}
-        try:
-            body = _ENCODE(fields).encode("ascii")
-        except (ValueError, TypeError, RecursionError) as error:
-            # What is handed over is plain; should it not be, what is certain is that something was decided here.
-            fields["record"] = {"$odd": type(error).__name__}
-            body = _ENCODE(fields).encode("ascii")
-        leaf = merkle.leaf_hash(body)
-        self.add(leaf)
-        return b'{"hash":"%b",%b\n' % (self.prev.encode(), body[1:])
+    def line(self, kind: str, record: Mapping[str, Any] | str, synced: int) -> bytes:
+        """The next line, and goes on by it; the record may have been written by `text_of` already."""
+        text = record if isinstance(record, str) else text_of(record)
+        fields = f'"kind":"{kind}","prev":"{self.prev}","record":{text},"seq":{self.size},"synced":{synced}}}'
+        self.add(merkle.leaf_hash(b"{" + fields.encode("ascii")))
+        return f'{{"hash":"{self.prev}",{fields}\n'.encode("ascii")
+
+
+def text_of(record: Mapping[str, Any]) -> str:
+    """What is recorded, as it stands in its line."""
+    try:
+        return _ENCODE(record)
+    except (ValueError, TypeError, RecursionError) as error:
+        # What is handed over is plain; should it not be, what is certain is that something was decided here.
+        return _ENCODE({"$odd": type(error).__name__})
 
 
 def read_line(line: bytes) -> Entry | None:
@@ -173,5 +177,5 @@ def _record_in(content: str) -> dict[str, Any]:
 
 __all__ = [
     "CHECKPOINT", "DECISION", "MOST_LINE", "SEGMENT", "START", "Chain", "Entry", "chain_of", "follows",
-    "lines_of", "read_line",
+    "lines_of", "read_line", "text_of",
 ]  # fmt: skip

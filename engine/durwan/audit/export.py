@@ -31,7 +31,7 @@ class ExportNotInstalledError(DurwanError):
     """The package is missing that writes Parquet."""
 
     def __init__(self) -> None:
-        super().__init__("Parquet needs the extra `export`: pip install 'durwan[export]'; or write .jsonl")
+        super().__init__("Parquet needs the extra `replay`: pip install 'durwan[replay]'; or write .jsonl")
 
 
 def export_decisions(found: Iterable[Recorded], path: Path, advance: Callable[[int], object] = lambda _: None) -> int:

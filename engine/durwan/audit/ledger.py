@@ -65,7 +65,7 @@ class Ledger:
             return None
         return max(self._covered_at + self._settings.checkpoint_seconds - time.monotonic(), 0)
 
-    def write(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def write(self, records: Sequence[Mapping[str, Any] | str]) -> None:
         """Adds records, and returns when they are on disk."""
         if self._uncovered >= self._settings.checkpoint_records or self.seconds_to_checkpoint == 0:
             self.vouch()
@@ -156,7 +156,7 @@ class Ledger:
         self._medium.begin(first, line)
         self._chain = chain
 
-    def _write(self, kind: str, records: Sequence[Mapping[str, Any]]) -> None:
+    def _write(self, kind: str, records: Sequence[Mapping[str, Any] | str]) -> None:
         chain = self._chain.copy()
         first = chain.size
         lines = [chain.line(kind, record, first) for record in records]

@@ -14,6 +14,7 @@ from typing import Final
 from weakref import WeakSet
 
 from durwan.audit.batch import AT_ONCE, Batch
+from durwan.audit.entry import text_of
 from durwan.audit.ledger import Ledger, tell
 from durwan.audit.plain import PlainForm
 from durwan.audit.record import DecisionRecord
@@ -25,6 +26,9 @@ _LONGEST_RETRY: Final = 30.0
 _SECONDS_BETWEEN_NOTES: Final = 1.0
 # As many are made into lines in a few milliseconds, for which the first of them waits.
 _MOST_OF_A_BATCH: Final = 256
+# How long the writer of a relaxed log, for which nobody waits, lets records come together: waking it, and syncing the
+# disk, for each of them would take longer than all the rest.
+_GATHERING: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,8 @@ class AuditLog:
 
     def append(self, record: DecisionRecord) -> Receipt:
         """See `Recorder`."""
-        plain = self._form.of(record)
+        # Written out here, where all that it holds was just looked at, though the writing thread could do it.
+        text = text_of(self._form.of(record))
         with self._lock:
             if self._refuses:
                 self._lost += 1
@@ -105,7 +110,7 @@ class AuditLog:
                 self._wake.set()
                 return AT_ONCE
             batch = self._batch()
-            batch.records.append(plain)
+            batch.records.append(text)
             self._waiting += 1
             if self._thread is None:
                 self._thread = self._start()
@@ -205,6 +210,8 @@ class AuditLog:
     def _run(self) -> None:
         while True:
             self._wake.wait(self._seconds_to_next())
+            self._gather()
+            # Only now: as long as it is set, whoever hands a record over has no need to wake this thread.
             self._wake.clear()
             closing = self._closed
             batch = self._take()
@@ -216,6 +223,11 @@ class AuditLog:
             self._give_up(batch)
         if self._ledger is not None:
             self._end(self._ledger)
+
+    def _gather(self) -> None:
+        """Waits for more records, unless a batch is full already, or nobody adds to it any more."""
+        if not self._strict and not self._closed and len(self._batches) == 1:
+            time.sleep(_GATHERING)
 
     def _take(self) -> Batch | None:
         """The records that are to be written now; they stay where they are until they are."""

@@ -14,7 +14,7 @@ what a mapping is: unknown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -35,14 +35,17 @@ _MOST_NAME: Final = 64
 _MOST_MEMBERS: Final = 256
 _MOST_VALUES: Final = 2048
 _DEEPEST: Final = 8
+_FEW: Final = 16
 # As many characters are never more than a kilobyte.
 _SHORT: Final = MOST_BYTES // 4
 _INT64: Final = 1 << 63
 _LEAK = re.compile(LEAK_PATTERN, re.ASCII)
 _NOTHING: Final[Mapping[str, tuple[str, Way | None]]] = {}
 _SECRET: Final[Mapping[str, Any]] = {"$secret": True}
-_FIELDS: Final = tuple(each.name for each in fields(DecisionRecord) if each.name != "contexts")
-_fields_of: Final = attrgetter(*_FIELDS)
+_OTHERS: Final = ("time", "status", "because", "unknowns", "shadows")
+_TEXTS: Final = tuple(each.name for each in fields(DecisionRecord) if each.name not in (*_OTHERS, "contexts"))
+_texts_of: Final = attrgetter(*_TEXTS)
+_others_of: Final = attrgetter(*_OTHERS)
 # What a request has beside its contexts, and a record in fields of their own.
 _BESIDE: Final = frozenset({"action", "now"})
 
@@ -68,10 +71,11 @@ class PlainForm:
 
     def _of(self, record: DecisionRecord) -> dict[str, Any]:
         walk = _Walk()
-        found: dict[str, Any] = {}
-        for name, value in zip(_FIELDS, _fields_of(record), strict=True):
-            is_plain = value is None or (type(value) is str and len(value) <= _SHORT and "dw" not in value)
-            found[name] = value if is_plain else walk.value(value, 1)
+        found = dict(zip(_TEXTS, _texts_of(record), strict=True))
+        if not _is_short(found.values()):
+            found = {name: walk.value(text, 1) for name, text in found.items()}
+        for name, value in zip(_OTHERS, _others_of(record), strict=True):
+            found[name] = [] if value == () else walk.value(value, 1)
         for name, way in self._masked_fields:
             if found[name] not in (None, ""):
                 found[name] = self._masking.value(way, found[name])
@@ -151,7 +155,12 @@ class _Walk:
     def members(self, value: Any, depth: int) -> Any:
         if depth >= _DEEPEST:
             return {"$more": len(value)}
-        found: list[Any] = []
+        found: list[Any] = _short_texts(value) if len(value) <= min(_FEW, self.left) else []
+        # Nearly all are nothing but few short texts, which are written as they are.
+        if len(found) == len(value):
+            self.left -= len(found)
+            return found if type(value) in (list, tuple) else sorted(found, key=repr)
+        found = []
         for each in value:
             if self.left <= 0 or len(found) >= _MOST_MEMBERS:
                 found.append({"$more": len(value) - len(found)})
@@ -169,6 +178,19 @@ class _Walk:
                 break
             found[_name(name)] = dict(_SECRET) if is_secret_name(name) else self.value(each, depth + 1)
         return found
+
+
+def _is_short(texts: Iterable[Any]) -> bool:
+    """Whether all of them, which may be None, are texts so short that they are looked at in one step."""
+    given = [text for text in texts if text is not None]
+    if set(map(type, given)) != {str}:
+        return False
+    joined = "".join(given)
+    return len(joined) <= _SHORT and "dw" not in joined
+
+
+def _short_texts(values: Iterable[object]) -> list[Any]:
+    return [each for each in values if type(each) is str and len(each) <= _SHORT and "dw" not in each]
 
 
 def _text(text: str) -> Any:

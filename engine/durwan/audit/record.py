@@ -10,9 +10,11 @@ from typing import Any
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DecisionRecord:
     """What is recorded of one decision. It holds no secret; which of its attributes are masked is the log's to say.
+
+    Nobody changes one; that it is not frozen saves most of the time that it takes to make it, at every request.
 
     Attributes:
         decision_id: what the client was told, and what support will be asked for.

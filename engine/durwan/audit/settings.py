@@ -45,7 +45,8 @@ class LogSettings:
 
     Attributes:
         kind: `files`, segments of JSON lines, or `sqlite`, one SQLite file a stream.
-        strict: whether an answer waits until its record is on disk, and is a refusal if it cannot be recorded.
+        strict: whether an answer waits until its record is on disk, and is a refusal if it cannot be recorded. A
+            log that is not strict is relaxed: a process that is killed loses the records of its last milliseconds.
         masking: which attributes are masked.
         origin: what checkpoints call this log; the id of the stream's log is appended.
         signing_key: the Ed25519 private key that signs checkpoints; None leaves them unsigned.

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from durwan.credentials.session import Session
 from durwan.credentials.tokens.verified import VerifiedToken
+
+# What nobody says of themselves; beside what was proved of a client, more may be said of it.
+_PROVED: Final = ("key", "token", "session")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +46,14 @@ class Identity:
         What was proved replaces what the attributes say of it. What they say beside, such as a client's country, stays.
         """
         found: dict[str, object] = {**attributes, "action": action}
-        for context in ("key", "token", "session"):
-            found.pop(context, None)
-        given = attributes.get("client")
-        proved = self.contexts()
+        self.enter(found)
+        return found
+
+    def enter(self, asked: dict[str, object]) -> None:
+        """Enters who asks into a request that is being put together, as `request` does."""
+        for context in _PROVED:
+            asked.pop(context, None)
+        given = asked.get("client")
+        asked.update(self.contexts())
         if isinstance(given, Mapping):
-            proved["client"] = {**given, "ip": self.address}
-        return found | proved
+            asked["client"] = {**given, "ip": self.address}

@@ -24,7 +24,7 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 _QUOTA: Final = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class About:
     """What an answer is about, as far as it could be found out.
 
@@ -39,9 +39,9 @@ class About:
     routed: Routed | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Answer(About):
-    """What became of a request.
+    """What became of a request. Nobody changes one; it is not frozen since it is made at every request.
 
     Attributes:
         allowed: whether it may go on.

@@ -1,4 +1,7 @@
-"""What the pipeline knows of a request: its head, then what was decided about it, and the record of that."""
+"""What the pipeline knows of a request: its head, then what was decided about it, and the record of that.
+
+Nobody changes any of these; but what is made at every request is not frozen, which would make it several times slower.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from durwan.runtime.bound import BoundEngine
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Begun:
     """A request of which the head was read.
 
@@ -45,7 +48,7 @@ class Begun:
         return replace(self, refusal=refusal, needs_body=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decided:
     """What became of a request.
 
@@ -120,8 +123,8 @@ def record_of(decision_id: str, decided: Decided, reads: Reads, key: Mapping[str
     contexts = dict(decided.contexts)
     action = decided.action or ""
     if key:
-        read = [path[4:] for path in reads.of_rule(None, action) if path.startswith("key.") and path[4:] in key]
-        contexts["key"] = {"id": contexts.get("key"), **{name: key[name] for name in read}}
+        read = {name: key[name] for name in reads.of_key(action) if name in key}
+        contexts["key"] = {"id": contexts.get("key"), **read}
     decision = why if isinstance(why, Decision) else None
     token = None if identity is None else identity.token
     session = None if identity is None else identity.session

@@ -236,7 +236,12 @@ class Gate:
         if begun.refusal is not None or routed is None:
             return Decided(begun.refusal or refuse("not_ready"), now, routed, came_from=begun.address)
         came = begun.raw
-        raw = RawRequest(came.method, came.target, came.headers, body, routed.address, came.received)
+        is_whole = came.peer == routed.address and came.body == body
+        raw = (
+            came
+            if is_whole
+            else RawRequest(came.method, came.target, came.headers, body, routed.address, came.received)
+        )
         identity = self._identity(raw, routed)
         if isinstance(identity, Refusal):
             return Decided(identity, now, routed)
@@ -291,10 +296,14 @@ class Gate:
     ) -> dict[str, Any]:
         """What is decided. What was proved and what the gate counts goes before what anybody says of it."""
         given: dict[str, Any] = dict(attributes)
-        for context, facts in self._facts(action, identity, attributes).items():
-            given[context] = {**given.get(context, _NOTHING), **facts}
+        if self._parts.facts is not None:
+            for context, facts in self._facts(action, identity, attributes).items():
+                given[context] = {**given.get(context, _NOTHING), **facts}
         given["request"] = {**given.get("request", _NOTHING), "method": routed.method, "path": routed.path}
-        return {**identity.request(action, self._completed(given, action, identity, now)), "now": now}
+        self._completed(given, action, identity, now)
+        identity.enter(given)
+        given["action"], given["now"] = action, now
+        return given
 
     def _completed(self, given: dict[str, Any], action: object, identity: Identity, now: int) -> dict[str, Any]:
         """The contexts with those that the gate itself knows; what anybody else said of these is gone."""
@@ -351,11 +360,11 @@ class Gate:
     def _answer(self, decided: Decided, decision_id: str) -> Answer:
         answers, why, action = self._parts.answers, decided.why, decided.action
         identity, routed = decided.identity, decided.routed
+        if isinstance(why, Decision) and why.allowed and identity is not None and action is not None:
+            return answers.allowed(decision_id, why, action=action, identity=identity, routed=routed)
         about = About(action=action, identity=identity, routed=routed)
         if isinstance(why, Refusal):
             return answers.refused(decision_id, why, about)
-        if why.allowed and identity is not None and action is not None:
-            return answers.allowed(decision_id, why, action=action, identity=identity, routed=routed)
         limit = None if why.rule is None else self._reads().limits.get(why.rule)
         return answers.refused(decision_id, why, about, limit=limit)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from durwan.program.explanation import read_by
 from durwan.program.program import Limit, Program, Rule
 from durwan.runtime.engine import Engine
@@ -25,14 +23,19 @@ class Reads:
     def __init__(self, program: Program, revision: str) -> None:
         self.revision = revision
         self.limits = {limit.name: limit for limit in program.limits}
-        self._of_rule: dict[str, frozenset[str]] = {}
-        self._of_action: dict[str, set[str]] = {action: set() for action in program.schema.actions}
+        of_action: dict[str, set[str]] = {action: set() for action in program.schema.actions}
+        self._of_rule: dict[str, tuple[str, ...]] = {}
         asked: tuple[Rule | Limit, ...] = (*program.rules, *program.limits)
         for each in asked:
             read = _read(each, program)
-            self._of_rule[each.name] = read
+            self._of_rule[each.name] = tuple(sorted(read))
             for action in each.actions:
-                self._of_action.setdefault(action, set()).update(read)
+                of_action.setdefault(action, set()).update(read)
+        self._of_action = {action: tuple(sorted(read)) for action, read in of_action.items()}
+        self._of_key = {
+            action: tuple(path[4:] for path in read if path.startswith("key."))
+            for action, read in self._of_action.items()
+        }
         self._contexts = {
             action: frozenset(path.partition(".")[0] for path in read) for action, read in self._of_action.items()
         }
@@ -40,8 +43,11 @@ class Reads:
 
     def of_rule(self, rule: str | None, action: str) -> tuple[str, ...]:
         """The attributes that a rule or limit reads, sorted; without one, those that any rule of the action reads."""
-        read: Iterable[str] = self._of_action.get(action, ()) if rule is None else self._of_rule.get(rule, ())
-        return tuple(sorted(read))
+        return self._of_action.get(action, ()) if rule is None else self._of_rule.get(rule, ())
+
+    def of_key(self, action: str) -> tuple[str, ...]:
+        """The names of the attributes of a key that any rule of the action reads, sorted."""
+        return self._of_key.get(action, ())
 
     def contexts_of(self, action: str) -> frozenset[str]:
         """The contexts that rules of an action read something of."""

@@ -27,6 +27,9 @@ NAMES: Final = (
     b"x-durwan-decision",
     b"x-durwan-obligations",
 )
+_DECISION, _OBLIGATIONS = NAMES[-2:]
+_NO_OBLIGATIONS: Final = (_OBLIGATIONS, b"")
+_NOBODY: Final[Headers] = tuple((name, b"") for name in NAMES)
 # What may stand in a header as it is: ASCII that can be seen, and the space between words.
 _PLAIN: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 _FIT: Final = re.compile(r"[!-$&-~]*")
@@ -45,36 +48,32 @@ def without_identity(headers: Headers) -> Headers:
 
 def identity_headers(identity: Identity, action: str, decision_id: str, decision: Decision) -> Headers:
     """All of the headers, for a request that is allowed; what is not printable ASCII is percent-encoded."""
-    said = (
-        identity.key,
-        None if identity.token is None else identity.token.subject,
-        None if identity.session is None else identity.session.id,
-        identity.address,
-        action,
-        None,
-        _obligations(decision.obligations),
-    )
-    found = {name: _printable(value) for name, value in zip(NAMES, said, strict=True)}
-    # This one never comes again, and is printable.
-    return tuple((found | {b"x-durwan-decision": decision_id.encode()}).items())
+    subject = None if identity.token is None else identity.token.subject
+    session = None if identity.session is None else identity.session.id
+    known = _known(identity.key, subject, session, identity.address, action)
+    # The id never comes again, and is printable.
+    return (*known, (_DECISION, decision_id.encode()), _obligations(decision.obligations))
 
 
 def no_identity() -> Headers:
     """All of the headers, saying nothing."""
-    return tuple((name, b"") for name in NAMES)
+    return _NOBODY
 
 
-def _obligations(given: Mapping[str, object]) -> str | None:
-    if not given:
-        return None
-    return json.dumps(
-        {name: value if type(value) in {bool, int} else str(value) for name, value in given.items()},
-        separators=(",", ":"),
-    )
-
-
-# The same keys and actions come again and again; the latest of them.
+# The same people come again and again for the same; the latest of them.
 @lru_cache(maxsize=4_096)
+def _known(*said: str | None) -> Headers:
+    """The headers before that of the decision."""
+    return tuple((name, _printable(value)) for name, value in zip(NAMES[: len(said)], said, strict=True))
+
+
+def _obligations(given: Mapping[str, object]) -> tuple[bytes, bytes]:
+    if not given:
+        return _NO_OBLIGATIONS
+    said = {name: value if type(value) in {bool, int} else str(value) for name, value in given.items()}
+    return _OBLIGATIONS, _printable(json.dumps(said, separators=(",", ":")))
+
+
 def _printable(value: str | None) -> bytes:
     if not value:
         return b""

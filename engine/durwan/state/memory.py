@@ -37,6 +37,9 @@ _SLACK: Final = 64
 _SHORT: Final = 128
 _NAME: Final = "the state in memory"
 
+# Of what was never charged; nothing is ever entered into this one.
+_EMPTY: Final = SlidingLog()
+
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -260,21 +263,23 @@ def _put(entries: Expiring[Key, Value], key: Key, value: Value, expires: int, no
 
 
 def _used_up(contents: _Contents, charges: Sequence[LimitCharge], found: list[Counted], now: int) -> tuple[UsedUp, ...]:
-    logs = [contents.logs.get(each.key) or SlidingLog() for each in found]
-    return tuple(
-        UsedUp(charge=charge, retry_at=log.retry_at(each, now))
-        for charge, each, log in zip(charges, found, logs, strict=True)
-        if not log.has_room(each, now)
-    )
+    used_up: list[UsedUp] = []
+    for charge, each in zip(charges, found, strict=True):
+        log = contents.logs.get(each.key) or _EMPTY
+        if not log.has_room(each, now):
+            used_up.append(UsedUp(charge=charge, retry_at=log.retry_at(each, now)))
+    return tuple(used_up)
 
 
 def _enter(contents: _Contents, found: list[Counted], now: int) -> None:
     """Charges all of them; the room for new ones is made sure of before the first is charged."""
     contents.logs.forget(now)
-    if len(contents.logs) + sum(each.key not in contents.logs for each in found) > contents.most:
+    is_roomy = contents.logs.has_room(len(found))
+    if not is_roomy and not contents.logs.has_room(sum(each.key not in contents.logs for each in found)):
         raise StateUnavailableError(_NAME, "it is full")
     for each in found:
-        log = contents.logs.get(each.key) or SlidingLog()
+        known = contents.logs.get(each.key)
+        log = SlidingLog() if known is None else known
         _put(contents.logs, each.key, log, log.add(each, now), now)
 
 

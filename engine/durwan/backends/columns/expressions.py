@@ -92,8 +92,8 @@ class Translation:
                 return Term(~self.truth(operand), types.Bool())
             case _:
                 declared, value = nodes.type_of(expression), getattr(expression, "value", None)
-                text, number = (value if type(value) is kind else None for kind in (str, int))
-                bounds = None if number is None else (number, number)
+                text = value if type(value) is str else None
+                bounds = (value, value) if type(value) is int else None
                 return Term(_literal(expression, declared), declared, literal=text, bounds=bounds)
 
     # -------------------------------------------------------------------------------------------------- operators
@@ -135,7 +135,8 @@ class Translation:
             if held.table is not None:
                 equal = self._is_one_of(held, [literal])
                 return equal if name == "==" else ~equal
-        return _COMPARE[name](_spelled(left), _spelled(right))
+        compared: pl.Expr = _COMPARE[name](_spelled(left), _spelled(right))
+        return compared
 
     def _is_one_of(self, held: Term, values: Iterable[Any]) -> pl.Expr:
         """A text that counts in a table compared with some."""

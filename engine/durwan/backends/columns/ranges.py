@@ -33,7 +33,7 @@ def in_network(address: pl.Expr, network: NetworkSet, narrow: pl.Expr | None = N
     if len(spans) > _FEW_RANGES:
         edges = Edges([network])
         return edges.inside(edges.places(address), network)
-    found = pl.when(address.is_not_null()).then(pl.lit(value=False))
+    found: pl.Expr = pl.when(address.is_not_null()).then(pl.lit(value=False))
     among: list[pl.Expr] = []
     for first, last in spans:
         if narrow is not None and _FIRST4 <= first <= _LAST4:

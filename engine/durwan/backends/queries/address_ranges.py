@@ -38,10 +38,8 @@ def breaks(ranges: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     """Where ranges in 16 bytes begin and end: an address is in one where an odd number of breaks are not above it."""
     found: list[bytes] = []
     for first, last in ranges:
-        if found and found[-1] == first:
-            found.pop()
-        else:
-            found.append(first)
+        # Where one range follows upon another, both breaks are at one place, and undo each other.
+        found.append(first)
         after = int.from_bytes(last, "big") + 1
         if after < 1 << 128:
             found.append(after.to_bytes(16, "big"))

@@ -56,6 +56,8 @@ class Judge:
         self._unclear = _counts(measures.unclear)
         self._unseen = _counts(measures.unseen)
         self._addresses = self._seen()
+        self._doubts = [self._doubt(number, holder) for number, holder in enumerate(holders.all)]
+        self._proposals = {number: self._proposal(number) for number, doubt in enumerate(self._doubts) if not doubt}
 
     def _sets_missed(self) -> dict[int, dict[Scopes, Use]]:
         found: dict[int, dict[Scopes, Use]] = defaultdict(dict)
@@ -79,12 +81,8 @@ class Judge:
 
     def proposals(self) -> dict[int, Proposal]:
         """What keys could have instead, of those of which the log says enough, and which could have less."""
-        found = {
-            number: self._proposal(number)
-            for number, holder in enumerate(self._holders.all)
-            if not self._doubt(number, holder)
-        }
-        return {number: each for number, each in found.items() if self._is_less(self._holders.all[number], each)}
+        all_ = self._holders.all
+        return {number: each for number, each in self._proposals.items() if self._is_less(all_[number], each)}
 
     def _proposal(self, number: int) -> Proposal:
         holder = self._holders.all[number]
@@ -128,7 +126,7 @@ class Judge:
     def keys(self, checked: Checked) -> Iterator[KeyUse]:
         """What is said of each key."""
         for number, holder in enumerate(self._holders.all):
-            doubt, effects = self._doubt(number, holder), self._effects.get(number, {})
+            doubt, effects = self._doubts[number], self._effects.get(number, {})
             if doubt or not effects:
                 state = "undecided" if doubt else "unused"
                 yield self._unjudged(number, holder, state, doubt)
@@ -179,7 +177,7 @@ class Judge:
         count = self._unseen.get(number, 0)
         if count:
             return f"the addresses of {count:,} of its requests are not in the log"
-        is_kept = proposal.networks != self._proposal(number).networks
+        is_kept = proposal.networks != self._proposals[number].networks
         return "with fewer, some of its requests would be answered otherwise" if is_kept else ""
 
     def _scopes(self, number: int, holder: Holder) -> dict[str, Use]:

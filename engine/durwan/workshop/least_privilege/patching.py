@@ -30,14 +30,15 @@ def patch(files: Mapping[str, bytes], keys: Iterable[KeyUse]) -> str:
     Raises:
         DurwanError: a key file cannot be changed without spoiling its layout.
     """
-    wanted = {each.id: _lists(each) for each in keys if each.state == "narrower"}
+    wanted = {each.id: lists_of(each) for each in keys if each.state == "narrower"}
     found: list[str] = []
     for path, content in files.items():
         found += _diff(content.decode(), changed_file(content, Path(path).suffix, wanted), path)
     return "".join(found)
 
 
-def _lists(key: KeyUse) -> dict[str, list[str]]:
+def lists_of(key: KeyUse) -> dict[str, list[str]]:
+    """The lists of a key as they should be, by the names of their fields; none where nothing is said."""
     lists = {"scopes": key.enough_scopes, "networks": key.enough_networks}
     return {name: list(each) for name, each in lists.items() if each is not None}
 
@@ -147,4 +148,4 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-__all__ = ["changed_file", "patch"]
+__all__ = ["changed_file", "lists_of", "patch"]

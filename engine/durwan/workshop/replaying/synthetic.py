@@ -298,7 +298,10 @@ def clone_keys(keys: Mapping[str, Mapping[str, Any]], count: int) -> dict[str, d
     found: dict[str, dict[str, Any]] = {}
     for number in range(count):
         key_id, attributes = kinds[number % len(kinds)]
-        own = {"id": f"{key_id}-{number}", "account": f"{attributes.get('account', 'account')}-{number // len(kinds)}"}
+        own: dict[str, Any] = {
+            "id": f"{key_id}-{number}",
+            "account": f"{attributes.get('account', 'account')}-{number // len(kinds)}",
+        }
         if attributes.get("networks"):
             own["networks"] = [f"10.{number // 256 % 256}.{number % 256}.0/24"]
         found[own["id"]] = {**attributes, **own}

@@ -67,7 +67,8 @@ def in_sqlite(program: Program, conditions: Sequence[Expression], rows: Rows, ki
     return [tuple(None if each is None else bool(each) for each in answer) for answer in answers]
 
 
-def _in_polars(program: Program, conditions: Sequence[Expression], rows: Rows) -> Answers:
+def in_polars(program: Program, conditions: Sequence[Expression], rows: Rows) -> Answers:
+    """The answers of polars; rows hold what its columns are to hold."""
     columns = [
         pl.Series(name, [row.get(name) for row in rows], dtype=kind)
         for name, kind in natural_schema(program.schema.attributes).items()
@@ -78,7 +79,11 @@ def _in_polars(program: Program, conditions: Sequence[Expression], rows: Rows) -
 
 
 @contextmanager
-def _in_postgresql() -> Generator[Ask]:
+def in_postgresql() -> Generator[Ask]:
+    """What asks PostgreSQL; rows hold what its columns are to hold."""
+    reason = postgresql_server.missing()
+    if reason is not None:
+        pytest.skip(reason)
     with postgresql_server.server() as reached, postgresql_server.answering(reached) as answer:
 
         def ask(program: Program, conditions: Sequence[Expression], rows: Rows) -> Answers:
@@ -95,14 +100,11 @@ def _quoted(quote: str) -> Callable[[str], Fragment]:
 @contextmanager
 def asking(form: Form) -> Generator[Ask]:
     """What asks in a form; values of rows are those that the evaluators compute with."""
-    reason = postgresql_server.missing() if form == "postgresql" else None
-    if reason is not None:
-        pytest.skip(reason)
     if form == "postgresql":
-        with _in_postgresql() as ask:
+        with in_postgresql() as ask:
             yield _storing(form, ask)
     else:
-        yield _storing(form, in_sqlite if form == "sqlite" else _in_polars)
+        yield _storing(form, in_sqlite if form == "sqlite" else in_polars)
 
 
 def _storing(form: Form, ask: Ask) -> Ask:
@@ -114,4 +116,4 @@ def _storing(form: Form, ask: Ask) -> Ask:
     return ask_stored
 
 
-__all__ = ["LONG", "Ask", "asking", "attribute", "condition", "in_sqlite", "program_of"]
+__all__ = ["LONG", "Ask", "asking", "attribute", "condition", "in_polars", "in_postgresql", "in_sqlite", "program_of"]

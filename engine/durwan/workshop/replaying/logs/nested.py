@@ -94,8 +94,9 @@ class NestedColumns:
 
     def texts(self) -> pl.Series | None:
         """See `Columns`."""
-        frame = self._frame.drop(_OUTCOME, strict=False).with_columns(pl.selectors.decimal().cast(pl.String))
-        return frame.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+        columns = [_for_json(series) for series in self._frame.drop(_OUTCOME, strict=False)]
+        whole = pl.DataFrame([series for series in columns if series is not None])
+        return whole.select(pl.struct(pl.all()).struct.json_encode()).to_series()
 
     def _whole(self, name: str) -> pl.Series:
         if name in self._frame.columns:
@@ -107,6 +108,24 @@ class NestedColumns:
             return unknown_column(base, self.height)
         native = _native(series, base)
         return _by_values(series, base) if native is None else Column(native)
+
+
+def _for_json(series: pl.Series) -> pl.Series | None:
+    """A column of which JSON says the same; None where it says nothing that any type could read."""
+    dtype = series.dtype
+    if isinstance(dtype, pl.Struct):
+        fields = [_for_json(field) for field in series.struct.unnest()]
+        kept = [field for field in fields if field is not None]
+        whole = pl.DataFrame([*kept, series.is_not_null().alias("$")])
+        return (
+            whole.select(pl.when("$").then(pl.struct(pl.exclude("$"))).alias(series.name)).to_series() if kept else None
+        )
+    if dtype.is_decimal() or dtype in (pl.Int128, pl.UInt128):
+        return series.cast(pl.String)
+    inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else dtype
+    is_instant = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+    is_plain = inner in (pl.Boolean, pl.Null) or inner.is_integer() or inner.is_float() or _is_text(inner)
+    return series if is_plain or is_instant else None
 
 
 def _as(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Series:

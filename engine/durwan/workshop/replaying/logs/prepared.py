@@ -36,8 +36,8 @@ from durwan.workshop.replaying.logs.sources import RECORDED, Columns
 VERSION: Final = 1
 # Rows of a part: enough for what is done once a part to vanish, few enough for two at a time to be small.
 PART: Final = 262_144
-# Rows of a row group: whole requests are long, and single ones are asked for. With fewer rows, reading the other columns
-# takes a quarter longer.
+# Rows of a row group: whole requests are long, and single ones are asked for. With fewer rows, reading the other
+# columns takes a quarter longer.
 GROUP: Final = 65_536
 _META: Final = "durwan.prepared"
 _KEY: Final = "key"
@@ -134,7 +134,8 @@ def column_name(path: str, base: Type) -> str:
 
 
 def _values(raws: list[Any], base: Type) -> list[Value]:
-    return [read_value(base, raw) or frozenset() for raw in raws]
+    found = [read_value(base, raw) for raw in raws]
+    return [value for value in found if value is not None]
 
 
 def _plain(value: Any) -> Any:
