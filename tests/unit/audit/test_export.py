@@ -102,5 +102,5 @@ def test_the_name_says_in_which_form(tmp_path: Path) -> None:
 def test_parquet_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says how to install it."""
     monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(ExportNotInstalledError, match=r"pip install 'durwan\[export\]'"):
+    with pytest.raises(ExportNotInstalledError, match=r"pip install 'durwan\[replay\]'"):
         export_decisions([], tmp_path / "decisions.parquet")
