@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cryptography import x509
@@ -19,7 +20,8 @@ from cryptography.x509.oid import NameOID
 
 from durwan.state.errors import StateSetupError, StateUnavailableError
 from durwan.state.redis import RedisState
-from durwan.state.redis_link import Address
+from durwan.state.redis_link import Address, Link
+from durwan.state.redis_links import Links
 from durwan.state.redis_setup import check
 from durwan.state.store import Record, Revocation
 from tests.faults.proxy import Proxy
@@ -377,3 +379,20 @@ def test_a_server_is_spoken_to_by_tls(tmp_path: Path) -> None:
         assert time.monotonic() - began < 1.5
         server.process.send_signal(signal.SIGCONT)
         store.close()
+
+
+def test_a_link_that_comes_back_after_the_end_is_closed() -> None:
+    """Whoever was asking while the store was closed leaves no connection open."""
+
+    class Counted:
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    link = Counted()
+    links = Links("the state", lambda: cast("Link", link), 1)
+    taken = links.take(time.monotonic() + 5)
+    links.close()
+    links.give(taken)
+    assert link.closed == 1

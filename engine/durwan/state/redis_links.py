@@ -65,8 +65,11 @@ class Links:
     def give(self, link: Link) -> None:
         """Takes a link back whose last answer was read."""
         with self._changed:
-            self._idle.append(link)
-            self._changed.notify()
+            if not self._closed:
+                self._idle.append(link)
+                self._changed.notify()
+                return
+        link.close()
 
     def drop(self, link: Link) -> None:
         """Closes a link on which an answer may still come, and those that nobody uses: they may be no better."""
