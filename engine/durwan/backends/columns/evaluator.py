@@ -6,6 +6,7 @@ What it does not say is until when a decision holds, which nobody asks of a requ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -28,8 +29,11 @@ from durwan.program.reference import INVALID_NOW, NO_RULE_ALLOWS, UNKNOWN_ACTION
 
 # By how many rows is judged which actions are frequent.
 _SAMPLE: Final = 4096
-# Upon how many rows an operation is done in the time that it takes to write it as an expression.
-_BUILDING: Final = 30_000
+# Upon how many rows an operation is done in the time that it takes to write it as an expression: about 0.1 ms, and 1 ns
+# a row, of which there are dearer and cheaper ones.
+_BUILDING: Final = 100_000
+# How many operations upon a value cost as much as to take it out of a column.
+_TAKING: Final = 5
 
 
 class ColumnsEvaluator:
@@ -87,7 +91,7 @@ class ColumnsEvaluator:
 
     def explained(self, batch: Batch) -> list[Outcome]:
         """The whole outcome of each row: all remedies, the shadow rules that applied, the unknown attributes."""
-        whole = Deciding(self._program, self._plan, batch, self._all_rules)
+        whole = Deciding(self._program, self._plan, _in_one_piece(batch), self._all_rules)
         rows = zip(whole.decided(with_doubts=True).iter_rows(), whole.details().iter_rows(named=True), strict=True)
         return [self._whole(code, details) for (code, _), details in rows]
 
@@ -105,6 +109,7 @@ class ColumnsEvaluator:
         return [place for place, rule in enumerate(self._program.rules) if not rule.shadow]
 
     def _decided(self, batch: Batch, *, with_doubts: bool) -> pl.DataFrame:
+        batch = _in_one_piece(batch)
         groups = self._groups(batch)
         if not self._is_parted(batch, groups):
             return Deciding(self._program, self._plan, batch, self._deciding_rules).decided(with_doubts=with_doubts)
@@ -143,8 +148,8 @@ class ColumnsEvaluator:
     def _is_parted(self, batch: Batch, groups: Mapping[tuple[int, ...], list[int | None]]) -> bool:
         """Whether it takes less time to take the rows of each group of actions apart.
 
-        Then no rule is asked about rows that it is not about. But to take a value out of a column costs about as much
-        as two operations upon it, and a rule about several parts is written for each.
+        Then no rule is asked about rows that it is not about. But values have to be taken out of their columns, and a
+        rule about several parts is written for each: it pays where many rules are about few actions each.
         """
         if self._parting is not None:
             return self._parting
@@ -154,7 +159,7 @@ class ColumnsEvaluator:
         parted = 0.0
         for rules, codes in groups.items():
             share = sum(counts.get(code, 0) for code in codes) / max(len(asked), 1)
-            parted += share * (self._weight(rules) + 2 * len(self._columns(rules))) + building * self._weight(rules)
+            parted += share * (self._weight(rules) + _TAKING * len(self._columns(rules))) + building * self._weight(rules)
         return parted < self._weight(self._deciding_rules) * (1 + building)
 
     def _weight(self, rules: Iterable[int]) -> int:
@@ -179,6 +184,11 @@ class ColumnsEvaluator:
         remedied = [rule for _, rule in asked] if decided.effect == "challenge" else []
         found = self._outcome(decided, remedied, unknowns)
         return replace_outcome(found, shadows=shadows, revision=self._revision)
+
+
+def _in_one_piece(batch: Batch) -> Batch:
+    """The batch, each column in one piece of memory: where pieces differ, polars aligns all columns in each step."""
+    return replace(batch, frame=batch.frame.rechunk())
 
 
 __all__ = ["CODE", "DOUBT", "ColumnsEvaluator"]
