@@ -26,6 +26,7 @@ from durwan.workshop.replaying.logs import (
     of_each_batch,
     recorded_batch_of,
 )
+from durwan.workshop.replaying.logs.lines import STEP
 from durwan.workshop.replaying.logs.prepared import PART
 
 NOW = 1_772_442_000_000
@@ -217,7 +218,7 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
 
 def test_progress(tmp_path: Path) -> None:
     """How much was read grows to all of it; how many there are is known of Parquet."""
-    log = opened(written(tmp_path / "a.jsonl", *[request()] * 40_000))
+    log = opened(written(tmp_path / "a.jsonl", *[request()] * (2 * STEP)))
     shares = [log.share for _ in log.batches()]
     assert shares == sorted(shares)
     assert 0 < shares[0] < 0.6
@@ -425,8 +426,9 @@ def test_frames_of_others() -> None:
 
 def test_several_batches_at_once_keep_their_order(tmp_path: Path) -> None:
     """What is found in batches comes in their order, and a mistake in one is not lost."""
-    log = opened(written(tmp_path / "a.jsonl", *[request()] * 50_000))
-    assert list(of_each_batch(log.batches(), lambda batch: batch.first, threads=3)) == [0, 16_384, 32_768, 49_152]
+    log = opened(written(tmp_path / "a.jsonl", *[request()] * (3 * STEP + 1)))
+    wanted = [0, STEP, 2 * STEP, 3 * STEP]
+    assert list(of_each_batch(log.batches(), lambda batch: batch.first, threads=3)) == wanted
 
     def fail(batch: RecordedBatch) -> int:
         if batch.first:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from durwan.runtime.garbage import without_collecting
 from durwan.workshop.replaying.flips import Flips, flips_of
 from durwan.workshop.replaying.logs import RecordedBatch, RecordedRequests, of_each_batch
 from durwan.workshop.replaying.question import Question
@@ -25,10 +26,11 @@ def replay(log: RecordedRequests, question: Question, told: Callable[[int], None
     def look(recorded: RecordedBatch) -> tuple[int, Flips]:
         return recorded.first + recorded.rows, flips_of(recorded, question, found.ranks)
 
-    # What was found is added in the order of the log, whoever was quicker.
-    for rows, flips in of_each_batch(log.batches(), look):
-        found.add(flips)
-        told(rows)
+    with without_collecting():
+        # What was found is added in the order of the log, whoever was quicker.
+        for rows, flips in of_each_batch(log.batches(question.attributes), look):
+            found.add(flips)
+            told(rows)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -76,6 +76,11 @@ class LogFile(Protocol):
     position: int
     rows: int | None
 
-    def steps(self, broken: BrokenRecords) -> Iterator[Columns]:
-        """Its requests, some thousands at a time; what is no record goes to `broken`."""
+    def steps(self, broken: BrokenRecords, attributes: Collection[str]) -> Iterator[Columns]:
+        """Its requests, some thousands at a time.
+
+        Args:
+            broken: what is no record goes there.
+            attributes: the paths of those that will be asked for. Others may be, which may take longer.
+        """
         ...

@@ -113,7 +113,7 @@ def _found(task: int, question: str, log: Callable[[Question, Path], RecordedReq
 
 def _compared(log: RecordedRequests, question: Question) -> Partial:
     flips = Flips(question.amounts)
-    for recorded in log.batches():
+    for recorded in log.batches(question.attributes):
         flips.add(flips_of(recorded, question, flips.ranks))
     return Partial(flips, log.broken.reasons)
 
