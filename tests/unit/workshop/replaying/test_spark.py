@@ -20,10 +20,10 @@ from durwan.workshop.replaying.question import Filters, Question
 from durwan.workshop.replaying.running import replay
 from durwan.workshop.replaying.sides import ProgramSide, RecordedSide
 from durwan.workshop.replaying.spark import SparkError, is_remote, replay_on_spark
-from durwan.workshop.replaying.spark.partial import Partial
-from durwan.workshop.replaying.spark.question_text import question_text, read_question
+from durwan.workshop.replaying.tasks.partial import Partial
+from durwan.workshop.replaying.tasks.question_text import question_text, read_question
 from durwan.workshop.replaying.spark.session import brief, has_java
-from durwan.workshop.replaying.spark.tasks import Piece, divide
+from durwan.workshop.replaying.tasks.pieces import Piece, divide
 from durwan.workshop.replaying.spark.work import BROKEN, ERROR, PARTIAL, compare_files, merge
 from durwan.workshop.replaying.summary import summarize
 from tests.reference_set import reference_set
@@ -100,12 +100,12 @@ def test_every_row_is_in_one_task(tmp_path: Path, question: Question) -> None:
     for name in "ab":
         lines(tmp_path / f"{name}.jsonl.gz", requests(10))
     tasks = divide(opened([tmp_path], question).files, cores=1)
-    pieces = [piece for task in tasks for piece in task]
+    pieces = [piece for task in tasks for piece in task.pieces]
     large = [piece for piece in pieces if piece.rows is not None]
     assert len(large) > 1
     assert [piece.first for piece in large] == [sum(each.rows or 0 for each in large[:n]) for n in range(len(large))]
     assert sum(piece.rows or 0 for piece in large) == rows
-    assert tasks[0] == [Piece(str(tmp_path / f"{name}.jsonl.gz")) for name in "ab"] + large[:1]
+    assert tasks[0].pieces == [Piece(str(tmp_path / f"{name}.jsonl.gz")) for name in "ab"] + large[:1]
 
 
 # ------------------------------------------------------------------------------------------------------------- findings

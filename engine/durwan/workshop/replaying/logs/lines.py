@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -31,6 +32,8 @@ class LinesFile:
         size: how many bytes it has.
         position: how many of them were read.
         rows: None, since nobody counted the lines.
+        first: from which byte on it is read.
+        lines: how many lines were read.
     """
 
     rows: int | None = None
@@ -38,7 +41,17 @@ class LinesFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = path.stat().st_size
-        self.position = 0
+        self.position = self.first = self.lines = 0
+        self._length: int | None = None
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is packed, and therefore read as a whole or not at all."""
+        return self.path.suffix == ".gz"
+
+    def only(self, first: int, length: int) -> None:
+        """Leaves some of its bytes: whole lines of a file that is not packed."""
+        self.first, self._length = first, length
 
     def steps(self, broken: BrokenRecords, attributes: Collection[str]) -> Iterator[PlainColumns]:
         """See `LogFile`.
@@ -47,23 +60,17 @@ class LinesFile:
             OSError: it cannot be read.
         """
         with self.path.open("rb") as file:
-            reading = _Reading(self.path, _lines(file, is_packed=self.path.suffix == ".gz"), broken)
-            while (step := reading.step(attributes)).height:
+            file.seek(self.first)
+            self.lines = 0
+            pieces = _pieces(_lines(file, is_packed=self.is_packed, length=self._length))
+            while (step := self._step(pieces, broken, attributes)).height:
                 self.position = file.tell()
                 yield step
             self.position = self.size
 
-
-class _Reading:
-    """One pass over the lines of a file."""
-
-    def __init__(self, path: Path, lines: Iterator[bytes], broken: BrokenRecords) -> None:
-        self._path = path
-        self._broken = broken
-        self._pieces = _pieces(lines)
-        self._count = 0
-
-    def step(self, attributes: Collection[str]) -> PlainColumns:
+    def _step(
+        self, pieces: Iterator[list[bytes]], broken: BrokenRecords, attributes: Collection[str]
+    ) -> PlainColumns:
         """The next requests; none at the end."""
         kept: list[bytes] = []
 
@@ -72,8 +79,9 @@ class _Reading:
 
         step, size = PlainColumns(attributes, again), 0
         with without_collecting():
-            for lines in self._pieces:
-                records = [(line, each) for line, each in zip(lines, self._read(lines), strict=True) if each is not None]
+            for lines in pieces:
+                found = zip(lines, self._read(lines, broken), strict=True)
+                records = [(line, each) for line, each in found if each is not None]
                 step.add([each for _, each in records])
                 kept += [line for line, _ in records]
                 size += sum(map(len, lines))
@@ -81,28 +89,51 @@ class _Reading:
                     break
         return step
 
-    def _read(self, lines: list[bytes]) -> list[Record | None]:
-        before, self._count = self._count, self._count + len(lines)
+    def _read(self, lines: list[bytes], broken: BrokenRecords) -> list[Record | None]:
+        first = self.lines + 1
+        self.lines += len(lines)
         found = read_records(lines) if max(map(len, lines)) < MOST_LINE else None
-        return [self._read_one(before + place, line) for place, line in enumerate(lines, 1)] if found is None else found
+        return [self._read_one(*each, broken) for each in enumerate(lines, first)] if found is None else found
 
-    def _read_one(self, place: int, line: bytes) -> Record | None:
+    def _read_one(self, place: int, line: bytes, broken: BrokenRecords) -> Record | None:
         try:
             if len(line) == MOST_LINE:
                 raise NoRecordError(f"a line of more than {MOST_LINE:,} bytes")
             return read_record(line)
         except NoRecordError as error:
-            self._broken.add(self._path, place, str(error), line)
+            broken.add(self.path, place, str(error), line, self.first)
             return None
 
 
-def _lines(file: IO[bytes], *, is_packed: bool) -> Iterator[bytes]:
-    """The lines; of one that is far too long its beginning."""
+def line_starts(path: Path, size: int) -> Iterator[int]:
+    """The first byte of a file, and that of the first line after every so many bytes.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    start = 0
+    with path.open("rb") as file:
+        while True:
+            yield start
+            # From the byte before: a line may begin just there.
+            file.seek(start + size - 1)
+            while (rest := file.readline(MOST_LINE)) and not rest.endswith(b"\n"):
+                pass
+            start = file.tell()
+            if not rest or not file.peek(1):
+                return
+
+
+def _lines(file: IO[bytes], *, is_packed: bool, length: int | None) -> Iterator[bytes]:
+    """The lines, or those in some bytes; of one that is far too long its beginning."""
     unpacked = io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=file))) if is_packed else file
-    while line := unpacked.readline(MOST_LINE):
+    left = math.inf if length is None else length
+    while left > 0 and (line := unpacked.readline(MOST_LINE)):
         yield line
+        left -= len(line)
         while len(line) == MOST_LINE and not line.endswith(b"\n"):
             line = unpacked.readline(MOST_LINE)
+            left -= len(line)
 
 
 def _pieces(lines: Iterator[bytes]) -> Iterator[list[bytes]]:

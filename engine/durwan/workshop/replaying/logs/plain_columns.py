@@ -34,13 +34,13 @@ class PlainColumns:
 
     def __init__(self, attributes: Iterable[str], again: Callable[[int], dict[str, Any]]) -> None:
         self.height = 0
-        self.masked: Counter[str] = Counter()
         self._again = again
         self._head: dict[str, list[Any]] = {"action": [], "now": [], "key": []}
         self._outcomes: list[Mapping[str, Any] | None] = []
         self._raws: dict[str, list[Any]] = {path: [] for path in attributes}
         self._gathering = _Gathering(self._raws)
         self._read: dict[tuple[str, Type], Column] = {}
+        self._masked: dict[str, int] = {}
 
     def add(self, records: Sequence[Record]) -> None:
         """Some more requests, with what was decided. A few at a time are still in the processor's cache."""
@@ -83,11 +83,21 @@ class PlainColumns:
         """See `Columns`."""
         if (path, base) not in self._read:
             self.load({path: base})
-            raws = self._raws.pop(path)
-            if PLAIN in set(map(type, raws)):
-                self.masked[path] += sum(type(raw) is PLAIN and "$masked" in raw for raw in raws)
-            self._read[path, base] = column_of(raws, base)
+            self._count_masked(path)
+            self._read[path, base] = column_of(self._raws.pop(path), base)
         return self._read[path, base]
+
+    @property
+    def masked(self) -> Counter[str]:
+        """See `Columns`: of all attributes that would be asked for, whether they were or not."""
+        for path in self._raws:
+            self._count_masked(path)
+        return Counter(self._masked)
+
+    def _count_masked(self, path: str) -> None:
+        raws = self._raws[path]
+        if path not in self._masked and PLAIN in set(map(type, raws)):
+            self._masked[path] = sum(type(raw) is PLAIN and "$masked" in raw for raw in raws)
 
     def key_ids(self) -> Column:
         """See `Columns`."""

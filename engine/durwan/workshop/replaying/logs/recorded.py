@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -154,6 +155,8 @@ class RecordedRequests:
         self._side = side
         self._aside = aside
         self.broken = BrokenRecords()
+        # How many bytes other processes have read.
+        self.read_elsewhere = 0
         counts = [file.rows for file in files]
         # How many records there are; None where only reading them would tell.
         self.rows: int | None = None if None in counts else sum(count or 0 for count in counts)
@@ -199,7 +202,8 @@ class RecordedRequests:
     def share(self) -> float:
         """How much of the log was read, from 0 to 1."""
         size = sum(file.size for file in self._files)
-        return sum(file.position for file in self._files) / size if size else 1.0
+        read = self.read_elsewhere + sum(file.position for file in self._files)
+        return read / size if size else 1.0
 
     def batches(self, attributes: Collection[str] = ()) -> Iterator[RecordedBatch]:
         """All requests, in the order of the files. Broken records are counted anew, in `broken`.
@@ -211,12 +215,19 @@ class RecordedRequests:
         Raises:
             LogError: a file turns out to be damaged.
         """
-        self.broken = BrokenRecords(self._aside)
+        known = {each for each in (_KEY_ID, _ACCOUNT) if each in self._side.schema.attributes}
         first = 0
-        try:
-            for columns in self._steps({*self._side.paths, _KEY_ID, _ACCOUNT, *attributes}):
+        with self.counting_anew():
+            for columns in self._steps({*self._side.paths, *known, *attributes}):
                 yield RecordedBatch(columns, self._side, first)
                 first += columns.height
+
+    @contextmanager
+    def counting_anew(self) -> Generator[BrokenRecords]:
+        """A pass over the requests: the records that are broken begin anew."""
+        self.broken = BrokenRecords(self._aside)
+        try:
+            yield self.broken
         finally:
             self.broken.close()
 
@@ -239,12 +250,9 @@ class RecordedRequests:
         """
         schemas = [side.schema for side in (self._side, *others)]
         kept = {(path, base_of(declared)) for schema in schemas for path, declared in schema.attributes.items()}
-        self.broken = BrokenRecords(self._aside)
-        try:
+        with self.counting_anew():
             steps = self._steps({path for path, _ in kept})
             return write_prepared(steps, sorted(kept, key=str), folder, whole=whole)
-        finally:
-            self.broken.close()
 
 
 def _found(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:

@@ -22,11 +22,14 @@ class Columns(Protocol):
 
     Attributes:
         height: how many requests.
-        masked: how many values of each attribute are masked, of those attributes that were read.
     """
 
     height: int
-    masked: Counter[str]
+
+    @property
+    def masked(self) -> Counter[str]:
+        """How many values of each attribute are masked, at least of those attributes that were read."""
+        ...
 
     def load(self, paths: Mapping[str, Type]) -> None:
         """Reads the columns of attributes at once, which may be cheaper than one after the other."""
