@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -68,8 +69,8 @@ def _pieces(file: LogFile, size: int) -> Iterator[tuple[int, Piece]]:
     elif isinstance(file, NestedFile | ExportedFile) and file.rows:
         yield from _of_rows(file, file.rows, size)
     elif isinstance(file, LinesFile) and not file.is_packed:
-        starts = [*line_starts(file.path, size), file.size]
-        for first, end in zip(starts, starts[1:], strict=False):
+        starts = [each for each in line_starts(file.path, size) if each < file.size]
+        for first, end in pairwise([*starts, file.size]):
             yield end - first, Piece(str(file.path), first, end - first)
     else:
         yield file.size, Piece(str(file.path))
