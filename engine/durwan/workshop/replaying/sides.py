@@ -40,7 +40,9 @@ class ReplaySide(Protocol):
 
     program: Program | None
 
-    def answers(self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers) -> tuple[pl.Series, tuple[int, ...]]:
+    def answers(
+        self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers
+    ) -> tuple[pl.Series, tuple[int, ...]]:
         """The numbers of the answers to some rows, or to all, and which of them columns could not decide.
 
         Null where it is not known what was answered.
@@ -78,7 +80,9 @@ class ProgramSide:
         compiled = Compiled(program=self.program, revision=self.revision, keys=_Keys(self.keys))
         return Engine(lambda: compiled, clock=lambda: 0, limits=UntouchedCounter(), cache=None)
 
-    def answers(self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers) -> tuple[pl.Series, tuple[int, ...]]:
+    def answers(
+        self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers
+    ) -> tuple[pl.Series, tuple[int, ...]]:
         """See `ReplaySide`."""
         batch = _taken(recorded.batch_for(self.side), rows)
         codes = self._evaluator.codes(batch)
@@ -151,7 +155,9 @@ class RecordedSide:
         self._limits = frozenset(limit.name for limit in other.limits)
         self._rules = frozenset(rule.name for rule in other.rules)
 
-    def answers(self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers) -> tuple[pl.Series, tuple[int, ...]]:
+    def answers(
+        self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers
+    ) -> tuple[pl.Series, tuple[int, ...]]:
         """See `ReplaySide`."""
         frame = recorded.recorded
         if frame is None:

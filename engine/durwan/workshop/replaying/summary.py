@@ -177,7 +177,8 @@ class _Telling:
 
     def amounts_by_kind(self) -> dict[Kind, Mapping[str, Amount]]:
         rows = added(self._cells, self._amounts, ("kind",)).iter_rows(named=True)
-        return {row["kind"]: amounts_of(row, self._amounts) for row in rows}
+        found = {row["kind"]: amounts_of(row, self._amounts) for row in rows}
+        return {kind: found[kind] for kind in KINDS if kind in found}
 
     def group(
         self,

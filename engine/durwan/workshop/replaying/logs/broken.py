@@ -61,7 +61,9 @@ class BrokenRecords:
         if len(self.first) < _MOST_KEPT:
             self.first.append(record)
         if self._aside is not None:
-            row = {"file": record.file, "place": place, "reason": reason, "text": shown} | ({"from": first} if first else {})
+            row = {"file": record.file, "place": place, "reason": reason, "text": shown} | (
+                {"from": first} if first else {}
+            )
             self._opened(self._aside).write(json.dumps(row) + "\n")
 
     def _opened(self, path: Path) -> IO[str]:

@@ -68,9 +68,7 @@ class LinesFile:
                 yield step
             self.position = self.size
 
-    def _step(
-        self, pieces: Iterator[list[bytes]], broken: BrokenRecords, attributes: Collection[str]
-    ) -> PlainColumns:
+    def _step(self, pieces: Iterator[list[bytes]], broken: BrokenRecords, attributes: Collection[str]) -> PlainColumns:
         """The next requests; none at the end."""
         kept: list[bytes] = []
 
@@ -96,13 +94,14 @@ class LinesFile:
         return [self._read_one(*each, broken) for each in enumerate(lines, first)] if found is None else found
 
     def _read_one(self, place: int, line: bytes, broken: BrokenRecords) -> Record | None:
-        try:
-            if len(line) == MOST_LINE:
-                raise NoRecordError(f"a line of more than {MOST_LINE:,} bytes")
-            return read_record(line)
-        except NoRecordError as error:
-            broken.add(self.path, place, str(error), line, self.first)
-            return None
+        reason = f"a line of more than {MOST_LINE:,} bytes"
+        if len(line) < MOST_LINE:
+            try:
+                return read_record(line)
+            except NoRecordError as error:
+                reason = str(error)
+        broken.add(self.path, place, reason, line, self.first)
+        return None
 
 
 def line_starts(path: Path, size: int) -> Iterator[int]:

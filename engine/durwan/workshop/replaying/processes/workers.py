@@ -8,9 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 from durwan.errors import DurwanError
 from durwan.workshop.replaying.logs import LogError
@@ -72,12 +72,13 @@ class _Worker:
 
     def __init__(self, question: str) -> None:
         # A process has one core, and polars would take all that there are. It imports what this one would.
-        environment = {
-            **os.environ, "POLARS_MAX_THREADS": "1", "PYTHONPATH": os.pathsep.join(each or os.curdir for each in sys.path)
-        }  # fmt: skip
-        self._process = subprocess.Popen(
+        path = os.pathsep.join(each or os.curdir for each in sys.path)
+        environment = {**os.environ, "POLARS_MAX_THREADS": "1", "PYTHONPATH": path}
+        self._process = subprocess.Popen(  # noqa: S603 - this very Python, with code of ours
             [sys.executable, "-P", "-c", _CODE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
+        self._questions = cast("IO[bytes]", self._process.stdin)
+        self._answers = cast("IO[bytes]", self._process.stdout)
         # It is told with the first task, by the thread that waits for it: so all start at the same time.
         self._untold = [question]
 
@@ -103,15 +104,14 @@ class _Worker:
         return answer
 
     def _said(self, lines: Iterable[str]) -> bytes:
-        assert self._process.stdin is not None, "it was asked for"
-        assert self._process.stdout is not None, "it was asked for"
+        """What it says to that; nothing where it has ended."""
         try:
             for line in lines:
-                self._process.stdin.write(f"{line}\n".encode())
-            self._process.stdin.flush()
+                self._questions.write(f"{line}\n".encode())
+            self._questions.flush()
         except BrokenPipeError:
             return b""
-        return self._process.stdout.readline()
+        return self._answers.readline()
 
     def kill(self) -> None:
         """Ends it at once."""
@@ -119,13 +119,10 @@ class _Worker:
 
     def close(self) -> None:
         """Waits for its end, which was brought about."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    # What it was not told any more.
-                    continue
+        self._answers.close()
+        # What it was not told any more, it need not be told.
+        with suppress(BrokenPipeError):
+            self._questions.close()
         self._process.wait()
 
 

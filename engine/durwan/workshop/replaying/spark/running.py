@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from durwan.backends.columns.batch import ACTION, NOW
 from durwan.workshop.replaying.flips import Flips
 from durwan.workshop.replaying.logs import BrokenRecords, LogError, RecordedRequests, exported, nested
+from durwan.workshop.replaying.logs.sources import LogFile
 from durwan.workshop.replaying.question import Question
 from durwan.workshop.replaying.spark.arrow_file import FILE, ROW
 from durwan.workshop.replaying.spark.session import session, told_briefly
@@ -138,8 +139,8 @@ def _keep(findings: Any, broken: BrokenRecords, log: RecordedRequests | Sequence
     """Keeps broken records aside, in the order of the log, and by the paths that it was named by."""
     from durwan.workshop.replaying.spark.work import BROKEN, LINES  # noqa: PLC0415 - see `_on_files`
 
-    is_here = isinstance(log, RecordedRequests)
-    places = Places({str(each.path.resolve()): each.path for each in log.files} if is_here else {})
+    files: Sequence[LogFile] = log.files if isinstance(log, RecordedRequests) else ()
+    places = Places({str(each.path.resolve()): each.path for each in files})
     for row in findings.where(findings.kind == LINES).sort("task").toLocalIterator():
         places.count(json.loads(row.text))
     rows = findings.where(findings.kind == BROKEN).sort("task", "place").toLocalIterator(prefetchPartitions=True)

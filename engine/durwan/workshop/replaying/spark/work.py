@@ -27,8 +27,8 @@ from durwan.workshop.replaying.logs import LogError, RecordedRequests
 from durwan.workshop.replaying.question import Question
 from durwan.workshop.replaying.spark.arrow_file import ArrowFile
 from durwan.workshop.replaying.tasks.partial import Partial
-from durwan.workshop.replaying.tasks.question_text import read_question
 from durwan.workshop.replaying.tasks.pieces import Piece, opened
+from durwan.workshop.replaying.tasks.question_text import read_question
 from durwan.workshop.replaying.tasks.task import do
 
 # Without types of its own.

@@ -43,7 +43,7 @@ class Task(NamedTuple):
 def divide(files: Sequence[LogFile], cores: int) -> list[Task]:
     """The tasks of a log, in its order.
 
-    Files of Parquet are divided, and those of lines that are not packed; the parts of prepared logs and packed files are
+    Files of Parquet are divided, and those of lines that are not packed; packed ones and the parts of prepared logs are
     handed out whole.
 
     Raises:
@@ -96,8 +96,7 @@ def opened(pieces: Iterable[Piece], question: Question, aside: Path) -> Recorded
 
 def _opened(piece: Piece, contexts: frozenset[str]) -> LogFile:
     file = log_file(Path(piece.path), contexts)
-    divisible = isinstance(file, NestedFile | ExportedFile | LinesFile)
-    if divisible and piece.first is not None and piece.rows is not None:
+    if isinstance(file, NestedFile | ExportedFile | LinesFile) and piece.first is not None and piece.rows is not None:
         file.only(piece.first, piece.rows)
     return file
 
