@@ -78,6 +78,7 @@ def read_rows(
         except NoRecordError as error:
             broken.add(*place, str(error), json.dumps(row))
     found.add(records)
+    found.size = sum(len(row["contexts"] or "") for _, row in records if row is not None)
     return found
 
 

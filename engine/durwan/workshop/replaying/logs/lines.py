@@ -16,9 +16,6 @@ from durwan.workshop.replaying.logs.plain_columns import PlainColumns
 
 # What a text is that is written nowhere.
 MOST_LINE: Final = 1 << 24
-# So many requests make a step, or fewer where they are long: memory is bounded by their bytes.
-STEP: Final = 65_536
-STEP_BYTES: Final = 1 << 25
 # So many lines are read at once. What they become is then still in the processor's cache.
 _PIECE: Final = 64
 _PIECE_BYTES: Final = 1 << 18
@@ -75,15 +72,15 @@ class LinesFile:
         def again(row: int) -> dict[str, Any]:
             return cast("Record", read_record(kept[row]))[0]
 
-        step, size = PlainColumns(attributes, again), 0
+        step = PlainColumns(attributes, again)
         with without_collecting():
             for lines in pieces:
                 found = zip(lines, self._read(lines, broken), strict=True)
                 records = [(line, each) for line, each in found if each is not None]
                 step.add([each for _, each in records])
                 kept += [line for line, _ in records]
-                size += sum(map(len, lines))
-                if step.height >= STEP or (step.height and size >= STEP_BYTES):
+                step.size += sum(map(len, lines))
+                if step.is_full:
                     break
         return step
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -15,8 +16,11 @@ from durwan.model.request import PLAIN
 from durwan.model.types import Type
 from durwan.runtime.garbage import without_collecting
 from durwan.workshop.replaying.logs.parsing import Record
-from durwan.workshop.replaying.logs.sources import RECORDED
+from durwan.workshop.replaying.logs.sources import RECORDED, Columns
 
+# So many requests make a step, or fewer where they are long. What is done once a step takes as long as thousands do.
+STEP: Final = 65_536
+STEP_BYTES: Final = 1 << 25
 _NOTHING: Final[Mapping[str, Any]] = {}
 # So many requests are read once more at a time.
 _PIECE: Final = 64
@@ -30,11 +34,15 @@ class PlainColumns:
     Args:
         attributes: the paths of those that will be asked for, as far as is known.
         again: reads the request of a row once more.
+
+    Attributes:
+        size: how many bytes the texts have that the requests were read from.
     """
 
     def __init__(self, attributes: Iterable[str], again: Callable[[int], dict[str, Any]]) -> None:
-        self.height = 0
-        self._again = again
+        self.height = self.size = 0
+        self._again = [again]
+        self._firsts = [0]
         self._head: dict[str, list[Any]] = {"action": [], "now": [], "key": []}
         self._outcomes: list[Mapping[str, Any] | None] = []
         self._raws: dict[str, list[Any]] = {path: [] for path in attributes}
@@ -50,6 +58,22 @@ class PlainColumns:
         for name, values in self._head.items():
             values += [request.get(name) for request in requests]
         self._gathering.add(requests)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is as large as it should be: memory is bounded by the bytes."""
+        return self.height >= STEP or (self.height > 0 and self.size >= STEP_BYTES)
+
+    def join(self, other: PlainColumns) -> None:
+        """Takes the requests of another, of which the same attributes are kept, behind its own."""
+        self._again += other._again
+        self._firsts += [self.height + first for first in other._firsts]
+        self.height += other.height
+        self.size += other.size
+        self._outcomes += other._outcomes
+        for mine, theirs in ((self._head, other._head), (self._raws, other._raws)):
+            for name, values in mine.items():
+                values.extend(theirs[name])
 
     def load(self, paths: Mapping[str, Type]) -> None:
         """See `Columns`: all that nobody knew would be asked for is gathered at once."""
@@ -116,11 +140,35 @@ class PlainColumns:
 
     def requests(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """See `Columns`."""
-        return [self._again(row) for row in rows]
+        return [self._request(row) for row in rows]
+
+    def _request(self, row: int) -> dict[str, Any]:
+        part = bisect_right(self._firsts, row) - 1
+        return self._again[part](row - self._firsts[part])
 
     def texts(self) -> pl.Series | None:
         """See `Columns`."""
-        return pl.Series([json.dumps(self._again(row)) for row in range(self.height)], dtype=pl.String)
+        return pl.Series([json.dumps(self._request(row)) for row in range(self.height)], dtype=pl.String)
+
+
+def joined(steps: Iterable[Columns]) -> Iterator[Columns]:
+    """The same requests, small steps of one file and the next together."""
+    waiting: PlainColumns | None = None
+    for step in steps:
+        if waiting is not None and isinstance(step, PlainColumns):
+            waiting.join(step)
+        elif isinstance(step, PlainColumns):
+            waiting = step
+        else:
+            if waiting is not None:
+                yield waiting
+                waiting = None
+            yield step
+        if waiting is not None and waiting.is_full:
+            yield waiting
+            waiting = None
+    if waiting is not None:
+        yield waiting
 
 
 class _Gathering:
@@ -141,8 +189,10 @@ class _Gathering:
         for context, fields in self._contexts.items():
             given: list[Any] = [request.get(context) for request in requests]
             holders = [each if type(each) is PLAIN else _NOTHING for each in given]
+            # As with keys, of which there are ids alone.
+            unknown = None if PLAIN in map(type, given) else [None] * len(given)
             for name, raws in fields:
-                raws += [holder.get(name) for holder in holders]
+                raws.extend(unknown or [holder.get(name) for holder in holders])
 
 
 def _coded(values: Sequence[Any]) -> Column:
@@ -158,4 +208,4 @@ def _recorded(outcomes: Sequence[Mapping[str, Any]], name: str) -> pl.Series:
     return column_of([each if type(each) is kind else None for each in said], declared).values
 
 
-__all__ = ["PlainColumns"]
+__all__ = ["STEP", "PlainColumns", "joined"]

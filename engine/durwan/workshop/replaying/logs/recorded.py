@@ -24,6 +24,7 @@ from durwan.workshop.replaying.logs.broken import BrokenRecords
 from durwan.workshop.replaying.logs.exported import ExportedFile, is_export
 from durwan.workshop.replaying.logs.lines import LinesFile
 from durwan.workshop.replaying.logs.nested import NestedColumns, NestedFile
+from durwan.workshop.replaying.logs.plain_columns import joined
 from durwan.workshop.replaying.logs.prepared import prepared_file, write_prepared
 from durwan.workshop.replaying.logs.sources import Columns, LogFile
 
@@ -218,7 +219,7 @@ class RecordedRequests:
         known = {each for each in (_KEY_ID, _ACCOUNT) if each in self._side.schema.attributes}
         first = 0
         with self.counting_anew():
-            for columns in self._steps({*self._side.paths, *known, *attributes}):
+            for columns in joined(self._steps({*self._side.paths, *known, *attributes})):
                 yield RecordedBatch(columns, self._side, first)
                 first += columns.height
 
