@@ -315,6 +315,16 @@ def _group_of(pid: int) -> int | None:
         return None
 
 
+def test_processes_are_those_of_this_machine(
+    logs: Path, sides: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Spark has its own number of tasks at once, and says so before it starts."""
+    shared = [*sides, "--log", str(logs), "--engine", "spark", "--processes", "2"]
+    code, _, errors, _ = told(capsys, shared, tmp_path / "broken")
+    assert code == USAGE
+    assert "leave --engine spark out" in errors
+
+
 def test_few_lines_are_read_by_one(question: Question, logs: Path) -> None:
     """Where there is little to read, no process is started."""
     side = question.programs[0]
