@@ -15,10 +15,10 @@ from weakref import WeakSet
 
 from durwan.audit.batch import AT_ONCE, Batch
 from durwan.audit.ledger import Ledger, tell
-from durwan.audit.text_form import TextForm
 from durwan.audit.record import DecisionRecord
 from durwan.audit.recorder import AuditUnavailableError, Receipt
 from durwan.audit.settings import Alarm, AlarmKind, LogSettings
+from durwan.audit.text_form import TextForm
 from durwan.forking import start_anew_after_fork
 
 _LONGEST_RETRY: Final = 30.0

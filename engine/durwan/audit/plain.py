@@ -137,7 +137,11 @@ class PlainForm:
 
 
 class Walk:
-    """Makes values plain, until there are too many of them."""
+    """Makes values plain, until there are too many of them.
+
+    Attributes:
+        left: how many more there may be.
+    """
 
     __slots__ = ("left",)
 
@@ -153,6 +157,7 @@ class Walk:
         return _odd(value) if write is None else write(self, value, depth)
 
     def members(self, value: Any, depth: int) -> Any:
+        """A list or a set as plain data."""
         if depth >= _DEEPEST:
             return {"$more": len(value)}
         found: list[Any] = _short_texts(value) if len(value) <= min(_FEW, self.left) else []
@@ -169,6 +174,7 @@ class Walk:
         return found if type(value) in (list, tuple) else sorted(found, key=repr)
 
     def mapping(self, value: dict[Any, Any], depth: int) -> Any:
+        """A mapping as plain data."""
         if depth >= _DEEPEST:
             return {"$more": len(value)}
         found: dict[str, Any] = {}

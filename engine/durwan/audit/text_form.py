@@ -1,7 +1,7 @@
 """The text of a record: in one step where everything in it is ordinary, as most of what is decided is.
 
 Ordinary are short texts and few of them, numbers and instants, by names that are written as they are. `PlainForm` looks
-at each of them, says what becomes of all others, and is what both ways have to agree with; but it takes twice as long,
+at each of them, says what becomes of all others, and is what both ways have to agree with; but it takes nearly twice as long,
 at every request, in the thread of whoever asks.
 """
 
@@ -39,11 +39,16 @@ _STR: Final = frozenset({str})
 _STR_OR_NONE: Final = frozenset({str, type(None)})
 _COLLECTIONS: Final = frozenset({list, tuple, set, frozenset, StringSet})
 _SINGLE: Final = frozenset({bool, type(None), float, Decimal, datetime, timedelta})
+
+
+def _plain(value: object) -> Any:
+    return Walk().value(value, 2)
+
+
 # What JSON has not is made plain as always. Where a number is none of JSON either, that is an error.
 _ENCODE: Final = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False,
-    default=lambda value: Walk().value(value, 2),
-).encode  # fmt: skip
+    sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False, default=_plain
+).encode
 
 
 class _OddError(Exception):
@@ -96,7 +101,7 @@ class TextForm:
             raise _OddError
         return found
 
-    def _attributes(self, context: str, given: object) -> Mapping[str, Any]:
+    def _attributes(self, context: str, given: object) -> dict[str, object]:
         """The attributes of a context, masked, if all of them are ordinary."""
         if type(given) is not dict and type(given) is not MappingProxyType:
             raise _OddError
@@ -107,7 +112,7 @@ class TextForm:
         _check(attributes.values())
         for name, way in names.masked.items():
             if name in attributes:
-                attributes[name] = self._masking.value(way, Walk().value(attributes[name], 2))
+                attributes[name] = self._masking.value(way, _plain(attributes[name]))
         return attributes
 
     def _learn(self, context: str, attributes: Iterable[str]) -> _Names:
@@ -157,7 +162,7 @@ def _check_length(text: str) -> None:
 @lru_cache(_MOST_FRAMES)
 def _frame(*of_rule: object) -> str:
     """The text of a record of a rule, with `%s` in the place of what differs, in the order of names."""
-    found = dict.fromkeys((*_TEXTS, *_OTHERS), "%s")
+    found: dict[str, str] = dict.fromkeys((*_TEXTS, *_OTHERS), "%s")
     for name, value in zip(_OF_RULE, of_rule, strict=True):
         found[name] = text_of(Walk().value(value, 1)).replace("%", "%%")
     return "{" + ",".join(f'"{name}":{found[name]}' for name in sorted(found)) + "}"
