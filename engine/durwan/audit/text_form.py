@@ -1,8 +1,8 @@
 """The text of a record: in one step where everything in it is ordinary, as most of what is decided is.
 
 Ordinary are short texts and few of them, numbers and instants, by names that are written as they are. `PlainForm` looks
-at each of them, says what becomes of all others, and is what both ways have to agree with; but it takes nearly twice as long,
-at every request, in the thread of whoever asks.
+at each of them, says what becomes of all others, and is what both ways have to agree with; but it takes nearly twice as
+long, at every request, in the thread of whoever asks.
 """
 
 from __future__ import annotations
