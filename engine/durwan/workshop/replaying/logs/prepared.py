@@ -246,7 +246,7 @@ class _Part:
         frame += self._recorded(step)
         texts = step.texts() if self._whole else None
         if texts is not None:
-            self._bytes += texts.estimated_size()
+            self._bytes += int(texts.estimated_size())
             frame.append(texts.alias(_REQUEST))
         self._masked += step.masked
         self._frames.append(pl.DataFrame(frame))
