@@ -68,6 +68,9 @@ class SyntheticLog:
         days: over how many days.
         decided: whether what the policies decide is recorded as well.
 
+    Attributes:
+        made: how many requests were made, while frames are.
+
     Raises:
         SyntheticLogError: there are no keys.
     """
@@ -86,6 +89,7 @@ class SyntheticLog:
         if not keys:
             raise SyntheticLogError("a synthetic log needs keys that ask: name a policy set that has some")
         self.count = count
+        self.made = 0
         self._seed = seed
         self._rhythm = Rhythm.of(seed, start, days)
         self._requests = _Requests(program, keys)
@@ -98,6 +102,7 @@ class SyntheticLog:
             chance = Chance(self._seed, first, min(STEP, self.count - first))
             now, minutes = self._rhythm.instants(chance, first, self.count)
             frame = self._requests.frame(chance, now, self._keys(chance, minutes), self._usual)
+            self.made = first + frame.height
             yield frame if self._decisions is None else self._decisions.added(frame)
 
     def write(self, path: Path) -> int:
