@@ -27,6 +27,8 @@ def test_what_it_writes_is_replayed(call: Call, desk: Path, name: str) -> None:
     assert (ended.code, ended.out) == (0, f"2,000 requests of 3 keys: --log {name}\n")
     found = call("replay", "recorded", desk, "--log", name, "--until", "2026-03-03T00:00:00Z", "-f", "json").json
     assert (found["requests"], found["flips"]) == (2_000, 0)
+    counts = {(each["before"], each["after"]): each["count"] for each in found["effects"]}
+    assert 1_000 < counts["allow", "allow"] < 2_000
 
 
 def test_the_seed_says_which(call: Call, desk: Path, tmp_path: Path) -> None:
