@@ -113,6 +113,15 @@ def test_instants_far_from_all_others() -> None:
     assert 500 < sum(outcome.effect == "allow" for outcome in decided(program, asked)) < 2_500
 
 
+def test_a_default_beyond_what_it_stands_for() -> None:
+    """A difference of two instants fits in 64 bits with room to spare; its default need not, and nothing wraps."""
+    text = "session.started + ((key.created - key.last_used) default 106751991167d)"
+    program = program_of(f"actions {{ a.b }}\nallow x on a.b when {text} < session.mfa_at")
+    asked: list[dict[str, Any]] = [{"action": "a.b", "now": NOW, "session": {"started": NOW, "mfa_at": NOW}}]
+    asked.append({**asked[0], "key": {"created": NOW - DAY, "last_used": NOW}})
+    assert [outcome.code for outcome in decided(program, asked)] == ["no_rule_allows", "allowed"]
+
+
 TEXTS = """
 actions { a.b a.c }
 context request { kind : "x" | "y" | "z"  other : string }

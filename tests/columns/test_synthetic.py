@@ -6,18 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from durwan.backends.columns.evaluator import ColumnsEvaluator
+from durwan import Engine
 from durwan.backends.columns.polars_interface import pl
 from durwan.credentials.keys import StaticKeys
-from durwan.program import reference
+from durwan.runtime.limits import UntouchedCounter
+from durwan.runtime.policy import Compiled
 from durwan.workshop.replaying.chance import Chance
-from durwan.workshop.replaying.logs import RecordedRequests, of_each_batch
+from durwan.workshop.replaying.logs import RecordedRequests
+from durwan.workshop.replaying.question import Question
+from durwan.workshop.replaying.running import replay
+from durwan.workshop.replaying.sides import ProgramSide, RecordedSide
+from durwan.workshop.replaying.summary import summarize
 from durwan.workshop.replaying.synthetic import MARCH, STEP, SyntheticLog, SyntheticLogError, clone_keys
 from tests.reference_set import reference_program, reference_set
 
 DAY = 86_400_000
 KEYS = clone_keys(dict(reference_set().keys.items()), 40)
 PROGRAM = reference_program()
+COMPILED = Compiled(program=PROGRAM, revision="", keys=StaticKeys(KEYS))
 
 
 def log(count: int = 20_000, seed: int = 1, **choices: bool) -> pl.DataFrame:
@@ -75,17 +81,19 @@ def test_days_nights_weekends_and_bursts(drawn: pl.DataFrame) -> None:
 
 
 def test_most_is_allowed_and_all_is_decided(drawn: pl.DataFrame) -> None:
-    """More than half is allowed, a good part is not, by many rules; what is recorded is what the reference decides."""
+    """More than half is allowed, a good part is not, by many rules; what is recorded is what an engine decides."""
     decided = drawn.get_column("decision").struct.unnest()
     shares = decided.get_column("effect").value_counts(normalize=True)
     allowed = dict(shares.iter_rows())["allow"]
     assert 0.5 < allowed < 0.95
     assert decided.get_column("rule").n_unique() > 15
     assert drawn.get_column("action").n_unique() > 12
-    keys = StaticKeys(KEYS)
-    for row in drawn.sample(300, seed=1).to_dicts():
+    engine = Engine(lambda: COMPILED, limits=UntouchedCounter(), cache=None)
+    unknown_to_limits = drawn.filter(pl.col("decision").struct.field("code") == "limit_unknown")
+    assert 0 < unknown_to_limits.height < drawn.height / 100
+    for row in pl.concat([drawn.sample(300, seed=1), unknown_to_limits.head(20)]).to_dicts():
         recorded = row.pop("decision")
-        wanted = reference.decide(PROGRAM, row, clock=lambda: 0, keys=keys.get)
+        wanted = engine.decide(row)
         assert recorded == {name: getattr(wanted, name) for name in recorded}
 
 
@@ -95,15 +103,10 @@ def test_written_and_read_again(form: str, tmp_path: Path) -> None:
     path = tmp_path / f"log.{form}"
     count = 3_000 if form == "jsonl" else STEP + 1_000
     assert SyntheticLog(PROGRAM, KEYS, count=count).write(path) == count
-    evaluator = ColumnsEvaluator(PROGRAM)
-    rules = pl.Series([each.rule for each in evaluator.outcomes], dtype=pl.String)
-    rows = differ = 0
-    requests = RecordedRequests.open([path], PROGRAM, KEYS.get)
-    for batch, codes in of_each_batch(requests.batches(), lambda batch: (batch, evaluator.codes(batch.batch))):
-        assert batch.recorded is not None
-        rows += batch.rows
-        differ += int(rules.gather(codes).ne_missing(batch.recorded.get_column("rule")).sum())
-    assert (rows, differ) == (count, 0)
+    after = ProgramSide(COMPILED)
+    question = Question(before=RecordedSide(PROGRAM), after=after)
+    found = summarize(replay(RecordedRequests.open([path], after.reading, after.keys), question), question)
+    assert (found.requests, found.flips) == (count, 0)
 
 
 def test_what_cannot_be_made_is_said_so(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ class Proxy:
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     @property
     def url(self) -> str:
@@ -40,7 +41,11 @@ class Proxy:
 
     def close(self) -> None:
         """Ends it, and all connections through it."""
+        # Closing alone would let a thread that waits for a connection accept one more, which nobody would close.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._accepting.join()
         self.cut()
 
     def cut(self) -> None:

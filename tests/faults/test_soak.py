@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from tests.faults.soak import soak
 
 
 def test_mixed_traffic_with_reloads_and_a_server_that_goes_away() -> None:
-    """Nothing is wrong: what is refused meanwhile is refused for want of state alone.
-
-    In a process of its own: a connection that was being opened as the server stopped may be left to its end.
-    """
-    command = [sys.executable, "-m", "tests.faults.soak", "--seconds", "5", "--reload", "0.5", "--blip", "2.5"]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert found.returncode == 0, found.stdout + found.stderr
-    assert "wrong {}" in found.stdout
+    """Nothing is wrong, what is refused is refused for want of state alone, and no file is left open."""
+    found = soak(seconds=5, reload=0.5, blip=2.5)
+    assert not found.wrong
+    assert found.right > 100
+    assert found.reloads > 1
+    assert max(found.files) - min(found.files) <= 4

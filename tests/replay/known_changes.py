@@ -74,13 +74,12 @@ def sides() -> tuple[Compiled, dict[str, Compiled]]:
 
 
 def month(base: Compiled, folder: Path, rows: int, keys: StaticKeys) -> list[Path]:
-    """A generated month of requests, in pieces. What limits count is small, as it mostly is."""
-    log = SyntheticLog(ProgramSide(base).reading, dict(keys.items()), count=rows, decided=False)
+    """A generated month of requests, in pieces."""
+    log = SyntheticLog(base.program, dict(keys.items()), count=rows, decided=False)
     found: list[Path] = []
     for number, frame in enumerate(log.frames()):
-        small = pl.col("request").struct.with_fields(pl.field("weight") % 5 + 1, pl.field("orders") % 10 + 1)
         found.append(folder / f"part-{number:05}.parquet")
-        frame.with_columns(small).write_parquet(found[-1])
+        frame.write_parquet(found[-1])
     return found
 
 

@@ -329,8 +329,10 @@ def test_a_server_that_is_gone_says_nothing(servers: dict[str, Server], engine: 
             store.keep_first(first(b"one"), now=NOW)
         assert time.monotonic() - began < 2
         server.process.send_signal(signal.SIGCONT)
-        assert count(server.state(lambda: NOW), NOW, 1) >= 2
+        other = server.state(lambda: NOW)
+        assert count(other, NOW, 1) >= 2
         store.close()
+        other.close()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -253,11 +254,13 @@ def test_a_record_that_was_changed_in_the_server_is_not_believed(server: Server)
 
 def test_a_store_of_another_key_believes_nothing(server: Server) -> None:
     """Gateways with different MAC keys do not read each other's records."""
-    server.state(long_ago).put(KEPT, cap=1, now=NOW)
+    other = server.state(long_ago)
+    other.put(KEPT, cap=1, now=NOW)
     store = RedisState(server.url, mac_key=bytes(32), clock=long_ago, deadline=1)
     with pytest.raises(StateUnavailableError, match="MAC"):
         store.get("session", "a", now=NOW)
     store.close()
+    other.close()
 
 
 # ------------------------------------------------------------------------------------------------------ what goes wrong
@@ -396,3 +399,18 @@ def test_a_link_that_comes_back_after_the_end_is_closed() -> None:
     links.close()
     links.give(taken)
     assert link.closed == 1
+
+
+def test_a_store_that_is_closed_while_somebody_waits_leaves_no_connection(server: Server) -> None:
+    """Whoever waits for news longer than closing takes ends the subscription when the wait is over."""
+    store = server.state(long_ago)
+    store.wait_for_news(0.01)
+    waiting = threading.Thread(target=store.wait_for_news, args=(1,))
+    waiting.start()
+    time.sleep(0.1)
+    store.close()
+    waiting.join()
+    end = time.monotonic() + 2
+    while server.ask("CLIENT", "LIST").count(b" laddr=") > 1 and time.monotonic() < end:
+        time.sleep(0.01)
+    assert server.ask("CLIENT", "LIST").count(b" laddr=") == 1

@@ -14,12 +14,11 @@ from typing import Final
 from weakref import WeakSet
 
 from durwan.audit.batch import AT_ONCE, Batch
-from durwan.audit.entry import text_of
 from durwan.audit.ledger import Ledger, tell
-from durwan.audit.plain import PlainForm
 from durwan.audit.record import DecisionRecord
 from durwan.audit.recorder import AuditUnavailableError, Receipt
 from durwan.audit.settings import Alarm, AlarmKind, LogSettings
+from durwan.audit.text_form import TextForm
 from durwan.forking import start_anew_after_fork
 
 _LONGEST_RETRY: Final = 30.0
@@ -80,7 +79,7 @@ class AuditLog:
     def __init__(self, folder: str | Path, settings: LogSettings | None = None) -> None:
         self._folder = Path(folder)
         self._settings = settings = settings or LogSettings()
-        self._form = PlainForm(settings.masking)
+        self._form = TextForm(settings.masking)
         self._strict = settings.strict
         self._most = settings.most_waiting
         self._closed = False
@@ -100,7 +99,7 @@ class AuditLog:
     def append(self, record: DecisionRecord) -> Receipt:
         """See `Recorder`."""
         # Written out here, where all that it holds was just looked at, though the writing thread could do it.
-        text = text_of(self._form.of(record))
+        text = self._form.of(record)
         with self._lock:
             if self._refuses:
                 self._lost += 1

@@ -32,13 +32,13 @@ from durwan.model.values import StringSet, format_duration
 
 MOST_BYTES: Final = 1024
 _MOST_NAME: Final = 64
-_MOST_MEMBERS: Final = 256
-_MOST_VALUES: Final = 2048
+MOST_MEMBERS: Final = 256
+MOST_VALUES: Final = 2048
 _DEEPEST: Final = 8
 _FEW: Final = 16
 # As many characters are never more than a kilobyte.
-_SHORT: Final = MOST_BYTES // 4
-_INT64: Final = 1 << 63
+SHORT: Final = MOST_BYTES // 4
+INT64: Final = 1 << 63
 _LEAK = re.compile(LEAK_PATTERN, re.ASCII)
 _NOTHING: Final[Mapping[str, tuple[str, Way | None]]] = {}
 _SECRET: Final[Mapping[str, Any]] = {"$secret": True}
@@ -47,7 +47,7 @@ _TEXTS: Final = tuple(each.name for each in fields(DecisionRecord) if each.name 
 _texts_of: Final = attrgetter(*_TEXTS)
 _others_of: Final = attrgetter(*_OTHERS)
 # What a request has beside its contexts, and a record in fields of their own.
-_BESIDE: Final = frozenset({"action", "now"})
+BESIDE: Final = frozenset({"action", "now"})
 
 
 class PlainForm:
@@ -70,7 +70,7 @@ class PlainForm:
             return {**_core_of(record), "$odd": type(error).__name__}
 
     def _of(self, record: DecisionRecord) -> dict[str, Any]:
-        walk = _Walk()
+        walk = Walk()
         found = dict(zip(_TEXTS, _texts_of(record), strict=True))
         if not _is_short(found.values()):
             found = {name: walk.value(text, 1) for name, text in found.items()}
@@ -83,10 +83,10 @@ class PlainForm:
         return found
 
     def _contexts(self, contexts: Mapping[str, Any]) -> dict[str, Any]:
-        walk = _Walk()
+        walk = Walk()
         found: dict[str, Any] = {}
         for context, attributes in contexts.items():
-            if context in _BESIDE:
+            if context in BESIDE:
                 continue
             if walk.left <= 0:
                 found["$more"] = len(contexts) - len(found)
@@ -99,23 +99,23 @@ class PlainForm:
                 way = self._masking.of_context(context) if type(context) is str else None
                 plain = walk.value(attributes, 1)
                 plain = plain if way is None else self._masking.value(way, plain)
-            found[_name(context)] = plain
+            found[written_name(context)] = plain
         return found
 
-    def _foreign(self, context: str, attributes: Mapping[str, Any], walk: _Walk) -> dict[str, Any]:
+    def _foreign(self, context: str, attributes: Mapping[str, Any], walk: Walk) -> dict[str, Any]:
         try:
-            plain = dict(islice(attributes.items(), _MOST_MEMBERS + 1))
+            plain = dict(islice(attributes.items(), MOST_MEMBERS + 1))
         except Exception:  # noqa: BLE001 - a mapping of somebody else's may do anything
             return {"$odd": _kind_of(attributes)}
         return self._attributes(context, plain, walk)
 
-    def _attributes(self, context: str, attributes: Mapping[str, Any], walk: _Walk) -> dict[str, Any]:
+    def _attributes(self, context: str, attributes: Mapping[str, Any], walk: Walk) -> dict[str, Any]:
         found: dict[str, Any] = {}
         known = self._known.get(context, _NOTHING)
-        room = min(walk.left, _MOST_MEMBERS)
+        room = min(walk.left, MOST_MEMBERS)
         for name, value in attributes.items() if len(attributes) <= room else islice(attributes.items(), room):
             # What most attributes are is written as it is: this is done in the thread of whoever asks.
-            is_plain = type(value) is str and len(value) <= _SHORT and "dw" not in value
+            is_plain = type(value) is str and len(value) <= SHORT and "dw" not in value
             plain = value if is_plain else walk.value(value, 2)
             written, way = known.get(name) or self._know(context, name)
             found[written] = plain if way is None else self._masking.value(way, plain)
@@ -126,33 +126,38 @@ class PlainForm:
 
     def _know(self, context: str, name: str) -> tuple[str, Way | None]:
         """As what an attribute is written, and how it is masked."""
-        found = _name(name), self._masking.of_attribute(context, name)
+        found = written_name(name), self._masking.of_attribute(context, name)
         # Names are chosen by whoever sends a request: of so many is kept what was found, and no more.
         known = self._known.get(context)
-        if known is None and len(self._known) < _MOST_MEMBERS:
+        if known is None and len(self._known) < MOST_MEMBERS:
             known = self._known[context] = {}
-        if known is not None and len(known) < _MOST_MEMBERS:
+        if known is not None and len(known) < MOST_MEMBERS:
             known[name] = found
         return found
 
 
-class _Walk:
-    """Makes values plain, until there are too many of them."""
+class Walk:
+    """Makes values plain, until there are too many of them.
+
+    Attributes:
+        left: how many more there may be.
+    """
 
     __slots__ = ("left",)
 
     def __init__(self) -> None:
-        self.left = _MOST_VALUES
+        self.left = MOST_VALUES
 
     def value(self, value: object, depth: int) -> Any:
         """The value as plain data."""
         self.left -= 1
-        if type(value) is str and len(value) <= _SHORT and "dw" not in value:
+        if type(value) is str and len(value) <= SHORT and "dw" not in value:
             return value
         write = _WRITERS.get(type(value))
         return _odd(value) if write is None else write(self, value, depth)
 
     def members(self, value: Any, depth: int) -> Any:
+        """A list or a set as plain data."""
         if depth >= _DEEPEST:
             return {"$more": len(value)}
         found: list[Any] = _short_texts(value) if len(value) <= min(_FEW, self.left) else []
@@ -162,21 +167,22 @@ class _Walk:
             return found if type(value) in (list, tuple) else sorted(found, key=repr)
         found = []
         for each in value:
-            if self.left <= 0 or len(found) >= _MOST_MEMBERS:
+            if self.left <= 0 or len(found) >= MOST_MEMBERS:
                 found.append({"$more": len(value) - len(found)})
                 break
             found.append(self.value(each, depth + 1))
         return found if type(value) in (list, tuple) else sorted(found, key=repr)
 
     def mapping(self, value: dict[Any, Any], depth: int) -> Any:
+        """A mapping as plain data."""
         if depth >= _DEEPEST:
             return {"$more": len(value)}
         found: dict[str, Any] = {}
         for name, each in value.items():
-            if self.left <= 0 or len(found) >= _MOST_MEMBERS:
+            if self.left <= 0 or len(found) >= MOST_MEMBERS:
                 found["$more"] = len(value) - len(found)
                 break
-            found[_name(name)] = dict(_SECRET) if is_secret_name(name) else self.value(each, depth + 1)
+            found[written_name(name)] = dict(_SECRET) if is_secret_name(name) else self.value(each, depth + 1)
         return found
 
 
@@ -186,17 +192,17 @@ def _is_short(texts: Iterable[Any]) -> bool:
     if set(map(type, given)) != {str}:
         return False
     joined = "".join(given)
-    return len(joined) <= _SHORT and "dw" not in joined
+    return len(joined) <= SHORT and "dw" not in joined
 
 
 def _short_texts(values: Iterable[object]) -> list[Any]:
-    return [each for each in values if type(each) is str and len(each) <= _SHORT and "dw" not in each]
+    return [each for each in values if type(each) is str and len(each) <= SHORT and "dw" not in each]
 
 
 def _text(text: str) -> Any:
     if "dw" in text and _LEAK.search(text):
         return dict(_SECRET)
-    if len(text) <= _SHORT:
+    if len(text) <= SHORT:
         return text
     content = text.encode("utf-8", "surrogatepass")
     if len(content) <= MOST_BYTES:
@@ -209,7 +215,7 @@ def _text(text: str) -> Any:
     return {"$cut": start, "length": len(text), "sha256": sha256(content).hexdigest()}
 
 
-def _name(name: object) -> str:
+def written_name(name: object) -> str:
     """A name that a request gave, as it is written."""
     if type(name) is not str:
         return f"$name {_kind_of(name)}"
@@ -228,7 +234,7 @@ def _large(value: int) -> Any:
 
 def _decimal(value: Decimal) -> Any:
     # Without an exponent, as requests write it, unless that would be long.
-    return _text(f"{value:f}" if value.is_finite() and -_SHORT < value.adjusted() < _SHORT else str(value))
+    return _text(f"{value:f}" if value.is_finite() and -SHORT < value.adjusted() < SHORT else str(value))
 
 
 def _instant(value: datetime) -> Any:
@@ -259,21 +265,23 @@ def _core_of(record: DecisionRecord) -> dict[str, Any]:
 
 
 # Exact types alone: a class of somebody else's may answer with anything.
-_WRITERS: Final[Mapping[type, Callable[[_Walk, Any, int], Any]]] = {
+_WRITERS: Final[Mapping[type, Callable[[Walk, Any, int], Any]]] = {
     str: lambda _walk, value, _depth: _text(value),
     bool: lambda _walk, value, _depth: value,
     type(None): lambda _walk, value, _depth: value,
-    int: lambda _walk, value, _depth: value if -_INT64 <= value < _INT64 else _large(value),
+    int: lambda _walk, value, _depth: value if -INT64 <= value < INT64 else _large(value),
     float: lambda _walk, value, _depth: value if isfinite(value) else {"$odd": repr(value)},
     Decimal: lambda _walk, value, _depth: _decimal(value),
     datetime: lambda _walk, value, _depth: _instant(value),
     timedelta: lambda _walk, value, _depth: _duration(value),
-    list: _Walk.members,
-    tuple: _Walk.members,
-    set: _Walk.members,
-    frozenset: _Walk.members,
-    StringSet: _Walk.members,
-    dict: _Walk.mapping,
+    list: Walk.members,
+    tuple: Walk.members,
+    set: Walk.members,
+    frozenset: Walk.members,
+    StringSet: Walk.members,
+    dict: Walk.mapping,
 }
 
-__all__ = ["MOST_BYTES", "PlainForm"]
+__all__ = [
+    "BESIDE", "INT64", "MOST_BYTES", "MOST_MEMBERS", "MOST_VALUES", "SHORT", "PlainForm", "Walk", "written_name",
+]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
 from durwan.cli.exits import USAGE
@@ -73,6 +73,20 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--cache", metavar="DIR", help=help_)
     either.add_argument("--no-cache", action="store_true", help="find everything out anew")
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """What reads a number of an option, within bounds."""
+
+    def read(text: str) -> int:
+        digits = text.replace("_", "")
+        is_number = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(most))
+        number = int(digits) if is_number else least - 1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text} is no number from {least} to {most}")
+        return number
+
+    return read
 
 
 def add_clock(parser: argparse.ArgumentParser) -> None:

@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_cache(parser)
     enough = parser.add_argument_group("what a log has to have before anything is said of a key")
     help_ = "so many requests that were not refused (default: 100)"
-    enough.add_argument("--least-requests", type=_count, default=100, metavar="N", help=help_)
+    enough.add_argument("--least-requests", type=options.whole_number(0, 10**12), default=100, metavar="N", help=help_)
     help_ = "so many days, from the key's creation if that is later than the beginning of the log (default: 14)"
     enough.add_argument("--least-days", type=_days, default=14.0, metavar="DAYS", help=help_)
     help_ = "round addresses up to networks of this prefix, of IPv4 and of IPv6 (default: 32/128)"
@@ -57,12 +57,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fail-on", action="append", choices=["unused", "undecided"], help=help_)
     help_ = "where records that cannot be read are kept (default: broken-records.jsonl, if there are any)"
     parser.add_argument("--broken", default="broken-records.jsonl", metavar="FILE", help=help_)
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or len(text) > 12:
-        raise argparse.ArgumentTypeError(f"{text} is no number of requests")
-    return int(text)
 
 
 def _days(text: str) -> float:

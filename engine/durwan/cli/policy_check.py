@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "access": ("access", "show who can do what, and under which conditions"),
     "exposure": ("exposure", "show what a thief of a key could do with it and nothing else"),
     "least-privilege": ("least_privilege", "show which scopes, networks and rules nobody used, and what is enough"),
+    "sample-log": ("sample_log", "make up requests that might be recorded, to replay where there is no log yet"),
     "report": ("report", "write a page for auditors: who can do what, what is proved, what needs attention"),
     "show": ("show", "list what a policy set declares"),
     "build": ("build", "compile and test a policy set, and make a bundle of it"),

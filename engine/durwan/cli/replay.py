@@ -76,7 +76,8 @@ def _configure_telling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fail-on", action="append", metavar="BUDGET", help=help_)
     help_ = "add up this attribute, such as request.notional (default: each decimal of `request`); may be given again"
     parser.add_argument("--amount", action="append", metavar="ATTRIBUTE", help=help_)
-    parser.add_argument("--top", type=_count, default=10, metavar="N", help="name so many keys and accounts (10)")
+    help_ = "name so many keys and accounts (10)"
+    parser.add_argument("--top", type=options.whole_number(1, 1000), default=10, metavar="N", help=help_)
     help_ = "where records that cannot be read are kept (default: broken-records.jsonl, if there are any)"
     parser.add_argument("--broken", default="broken-records.jsonl", metavar="FILE", help=help_)
     help_ = "write the log there in the form that is read fastest, and replay nothing"
@@ -91,12 +92,6 @@ def _configure_place(parser: argparse.ArgumentParser) -> None:
     place.add_argument("--master", metavar="URL", help=help_)
     help_ = "so many processes read lines, where there are enough of them (default: one for each core)"
     place.add_argument("--processes", type=_count, metavar="N", help=help_)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"{text} is no number from 1 to 1000")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:

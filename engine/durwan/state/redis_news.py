@@ -38,6 +38,9 @@ class NewsChannel:
             if not self._heard(end):
                 time.sleep(max(end - time.monotonic(), 0))
         finally:
+            # Whoever closed it meanwhile did not wait for this one.
+            if self._closed:
+                self._drop()
             self._lock.release()
 
     def close(self) -> None:

@@ -159,9 +159,8 @@ class ColumnsEvaluator:
         parted = 0.0
         for rules, codes in groups.items():
             share = sum(counts.get(code, 0) for code in codes) / max(len(asked), 1)
-            parted += share * (self._weight(rules) + _TAKING * len(self._columns(rules))) + building * self._weight(
-                rules
-            )
+            weight = self._weight(rules)
+            parted += share * (weight + _TAKING * len(self._columns(rules))) + building * weight
         return parted < self._weight(self._deciding_rules) * (1 + building)
 
     def _weight(self, rules: Iterable[int]) -> int:

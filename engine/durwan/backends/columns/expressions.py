@@ -245,6 +245,10 @@ def _bounds_of(declared: Type) -> tuple[int, int] | None:
             return None
 
 
+def _bounds_of_either(left: tuple[int, int] | None, right: tuple[int, int] | None) -> tuple[int, int] | None:
+    return None if left is None or right is None else (min(left[0], right[0]), max(left[1], right[1]))
+
+
 def _bounds_of_sum(name: str, left: tuple[int, int] | None, right: tuple[int, int] | None) -> tuple[int, int] | None:
     """Between which numbers a sum or a difference is; None where that is not known, or might overflow."""
     if left is None or right is None:
@@ -312,7 +316,9 @@ def _spelled(term: Term) -> pl.Expr:
 
 def _with_default(term: Term, fallback: Expression) -> Term:
     if term.table is None:
-        return term._replace(column=term.column.fill_null(_literal(fallback, term.type)))
+        value = _literal_term(fallback)
+        bounds = _bounds_of_either(term.bounds, value.bounds)
+        return term._replace(column=term.column.fill_null(_literal(fallback, term.type)), bounds=bounds)
     table: tuple[Any, ...] = (*term.table, _value_of(fallback))
     return Term(term.column.fill_null(pl.lit(len(table) - 1, dtype=pl.UInt32)), term.type, table)
 

@@ -25,8 +25,8 @@ _Each = Callable[[RecordedBatch], None]
 class Progress(Protocol):
     """Hears how far the work has come."""
 
-    def begin(self, stage: str, total: int | None = None) -> None:
-        """A reading of the log begins."""
+    def begin(self, stage: str, total: int | None = None, *, share: Callable[[], float] | None = None) -> None:
+        """A reading of the log begins; `share` tells how much of it is done, from 0 to 1."""
         ...
 
     def advance(self, by: int = 1) -> None:
@@ -63,7 +63,7 @@ def least_privilege(
 
     def reading(stage: str) -> Callable[[_Each], None]:
         def read(each: _Each) -> None:
-            progress.begin(stage, log.rows)
+            progress.begin(stage, log.rows, share=lambda: log.share)
             for recorded in log.batches():
                 each(recorded)
                 progress.advance(recorded.rows)

@@ -27,6 +27,7 @@ _AGES: Final = (
     ("started", 8 * 60 * _MINUTE), ("issued", 60 * _MINUTE), ("last_used", 30 * _DAY),
 )  # fmt: skip
 _OLD: Final = 400 * _DAY
+_MOST_COST: Final = 9
 # What is in the future, where it is there at all.
 _FUTURE: Final = ("expires", "until", "not_after")
 # Names of texts of which every request has its own.
@@ -38,12 +39,16 @@ class Plausible:
 
     Args:
         literals: by attribute, the texts that the policies compare it with; see `literals_of`.
+        costs: the attributes that limits count; see `costs_of`.
         chance: of which rows.
         now: their instants.
     """
 
-    def __init__(self, literals: Mapping[str, Sequence[str]], chance: Chance, now: pl.Series) -> None:
+    def __init__(
+        self, literals: Mapping[str, Sequence[str]], costs: frozenset[str], chance: Chance, now: pl.Series
+    ) -> None:
         self._literals = literals
+        self._costs = costs
         self._chance = chance
         self._now = now
 
@@ -54,6 +59,9 @@ class Plausible:
                 return self._chance.share(path) < 0.02
             case types.Int(low, high):
                 least, most = (0, 1000) if low is None or high is None else (low, high)
+                if path in self._costs:
+                    # What is counted is mostly one, and never near what there is of it.
+                    least, most = max(least, min(1, most)), min(most, max(least, 1) + _MOST_COST)
                 # Low numbers are the usual ones.
                 return least + (self._chance.share(path).pow(6) * (most - least + 1)).cast(pl.Int64)
             case types.Number(_, high):
@@ -132,6 +140,13 @@ def literals_of(program: Program) -> dict[str, list[str]]:
                 if isinstance(part, nodes.Operation) and isinstance(part.operands[0], nodes.Attribute):
                     found.setdefault(part.operands[0].path, set()).update(_texts_in(part.operands[1:], program))
     return {path: sorted(texts) for path, texts in found.items() if texts}
+
+
+def costs_of(program: Program) -> frozenset[str]:
+    """The attributes that are what a limit counts, or part of it."""
+    seen: set[str] = set()
+    parts = (part for limit in program.limits for part in parts_through(limit.cost, program, seen))
+    return frozenset(part.path for part in parts if isinstance(part, nodes.Attribute))
 
 
 def _texts_in(operands: Sequence[Expression], program: Program) -> Iterator[str]:

@@ -154,7 +154,7 @@ def summarize(flips: Flips, question: Question, *, most: int = 10, examples: int
         keys=telling.ranking("key"),
         span=span,
         series=tuple(_series(moments, kinds)),
-        totals=dict(moments.group_by("moment").agg(pl.col("count").sum()).iter_rows()),
+        totals=dict(moments.group_by("moment").agg(pl.col("count").sum()).sort("moment").iter_rows()),
         folded=bool(flips.cells.get_column("folded").any()),
         left_out=dict(sorted(flips.left_out.items())),
         beyond=flips.beyond,
@@ -176,9 +176,8 @@ class _Telling:
         self._cells = flips.cells.with_columns(pl.Series("kind", names, dtype=pl.String))
 
     def amounts_by_kind(self) -> dict[Kind, Mapping[str, Amount]]:
-        rows = added(self._cells, self._amounts, ("kind",)).iter_rows(named=True)
-        found = {row["kind"]: amounts_of(row, self._amounts) for row in rows}
-        return {kind: found[kind] for kind in KINDS if kind in found}
+        rows = {row["kind"]: row for row in added(self._cells, self._amounts, ("kind",)).iter_rows(named=True)}
+        return {kind: amounts_of(rows[kind], self._amounts) for kind in KINDS if kind in rows}
 
     def group(
         self,

@@ -15,18 +15,20 @@ from typing import Any, Final
 
 from polars.io.plugins import register_io_source
 
-from durwan.backends.columns.evaluator import ColumnsEvaluator
-from durwan.backends.columns.plan import attributes_read
 from durwan.backends.columns.polars_interface import pl
+from durwan.credentials.keys import StaticKeys
 from durwan.errors import DurwanError
 from durwan.model import types
 from durwan.program.program import Program
+from durwan.runtime.policy import Compiled
+from durwan.workshop.replaying.answers import Answers
 from durwan.workshop.replaying.chance import Chance
 from durwan.workshop.replaying.homes import Homes
-from durwan.workshop.replaying.logs.recorded import Side, recorded_batch_of
+from durwan.workshop.replaying.logs.recorded import recorded_batch_of
 from durwan.workshop.replaying.logs.sources import RECORDED
-from durwan.workshop.replaying.plausible import Plausible, decimals, literals_of
+from durwan.workshop.replaying.plausible import Plausible, costs_of, decimals, literals_of
 from durwan.workshop.replaying.rhythm import Rhythm
+from durwan.workshop.replaying.sides import ProgramSide
 
 STEP: Final = 131_072
 # 2026-03-01T00:00:00Z.
@@ -68,6 +70,9 @@ class SyntheticLog:
         days: over how many days.
         decided: whether what the policies decide is recorded as well.
 
+    Attributes:
+        made: how many requests were made, while frames are.
+
     Raises:
         SyntheticLogError: there are no keys.
     """
@@ -86,10 +91,12 @@ class SyntheticLog:
         if not keys:
             raise SyntheticLogError("a synthetic log needs keys that ask: name a policy set that has some")
         self.count = count
+        self.made = 0
         self._seed = seed
         self._rhythm = Rhythm.of(seed, start, days)
-        self._requests = _Requests(program, keys)
-        self._decisions = _Decisions(program, keys) if decided else None
+        decisions = _Decisions(program, keys)
+        self._requests = _Requests(program, keys, decisions)
+        self._decisions = decisions if decided else None
         self._shares = _zipf(len(keys))
 
     def frames(self) -> Iterator[pl.DataFrame]:
@@ -98,6 +105,7 @@ class SyntheticLog:
             chance = Chance(self._seed, first, min(STEP, self.count - first))
             now, minutes = self._rhythm.instants(chance, first, self.count)
             frame = self._requests.frame(chance, now, self._keys(chance, minutes), self._usual)
+            self.made = first + frame.height
             yield frame if self._decisions is None else self._decisions.added(frame)
 
     def write(self, path: Path) -> int:
@@ -146,15 +154,17 @@ class SyntheticLog:
 class _Requests:
     """Draws requests of keys."""
 
-    def __init__(self, program: Program, keys: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, program: Program, keys: Mapping[str, Mapping[str, Any]], decisions: _Decisions) -> None:
         self._program = program
         self._keys = keys
+        self._decisions = decisions
         self._ids = pl.Series(list(keys), dtype=pl.String)
         self._actions = sorted(program.schema.actions)
         self._literals = literals_of(program)
+        self._costs = costs_of(program)
         self._homes = Homes([key.get("networks") for key in keys.values()])
         declared = program.schema.attributes
-        wanted = attributes_read(program) | {path for path in _ALWAYS if path in declared}
+        wanted = decisions.paths_read | {path for path in _ALWAYS if path in declared}
         self._paths = sorted(path for path in wanted if not path.startswith("key."))
 
     def frame(self, chance: Chance, now: pl.Series, key: pl.Series, usual: pl.Series) -> pl.DataFrame:
@@ -176,7 +186,7 @@ class _Requests:
         now = pl.Series([MARCH + _NOON]).new_from_index(0, len(number)) + chance.below("now", 28) * _DAY
         kind = number % kinds
         frame = self._drawn(chance, now, number // kinds, kind // len(_WAYS), kind % len(_WAYS))
-        allowed = _Decisions(self._program, self._keys).effects(frame) == "allow"
+        allowed = self._decisions.effects(frame) == "allow"
         shares = pl.DataFrame({"number": number, "allowed": allowed}).group_by("number", maintain_order=True).mean()
         base = [_weight(action) for action in self._actions for _ in _WAYS]
         sums: list[float] = []
@@ -188,7 +198,7 @@ class _Requests:
         return pl.Series(sums)
 
     def _drawn(self, chance: Chance, now: pl.Series, key: pl.Series, action: pl.Series, way: pl.Series) -> pl.DataFrame:
-        plausible = Plausible(self._literals, chance, now)
+        plausible = Plausible(self._literals, self._costs, chance, now)
         columns = {path: self._attribute(path, plausible, chance, key) for path in self._paths}
         _priced(columns, chance)
         contexts: dict[str, list[pl.Series]] = {}
@@ -229,26 +239,29 @@ class _Requests:
 
 
 class _Decisions:
-    """What the policies decide of requests."""
+    """What the policies decide of requests, each as if it were the first that a limit counts."""
 
     def __init__(self, program: Program, keys: Mapping[str, Mapping[str, Any]]) -> None:
-        self._side = Side(program, keys.get)
-        self._evaluator = ColumnsEvaluator(program)
-        self._outcomes = pl.DataFrame(
-            [(each.effect, each.rule, each.status, each.code) for each in self._evaluator.outcomes],
-            schema=dict(RECORDED), orient="row",
-        )  # fmt: skip
+        self._side = ProgramSide(Compiled(program=program, revision="", keys=StaticKeys(keys)))
+
+    @property
+    def paths_read(self) -> frozenset[str]:
+        """The attributes that rules or limits read."""
+        return self._side.side.paths
 
     def effects(self, frame: pl.DataFrame) -> pl.Series:
         """The effects alone."""
-        return self._outcomes.get_column("effect").gather(self._codes(frame))
+        return self._answers(frame).get_column("effect")
 
     def added(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The requests, and what is decided beside."""
-        return frame.with_columns(self._outcomes[self._codes(frame)].to_struct("decision"))
+        return frame.with_columns(self._answers(frame).to_struct("decision"))
 
-    def _codes(self, frame: pl.DataFrame) -> pl.Series:
-        return self._evaluator.codes(recorded_batch_of(frame, self._side).batch)
+    def _answers(self, frame: pl.DataFrame) -> pl.DataFrame:
+        found = Answers()
+        numbers, _ = self._side.answers(recorded_batch_of(frame, self._side.side), None, found)
+        rows = [(each.effect, each.rule, each.status, each.code) for each in found.listed]
+        return pl.DataFrame(rows, schema=dict(RECORDED), orient="row")[numbers]
 
 
 def _zipf(count: int) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -98,7 +98,7 @@ def write_log(path: Path, requests: Iterable[Mapping[str, Any]], days: float = 3
 class Silent:
     """Nobody looks on."""
 
-    def begin(self, stage: str, total: int | None = None) -> None: ...
+    def begin(self, stage: str, total: int | None = None, *, share: Callable[[], float] | None = None) -> None: ...
 
     def advance(self, by: int = 1) -> None: ...
 

@@ -34,8 +34,10 @@ from durwan.workshop.replaying.logs.broken import BrokenRecords
 from durwan.workshop.replaying.logs.sources import RECORDED, Columns
 
 VERSION: Final = 1
-# Rows of a part: enough for what is done once a part to vanish, few enough for two at a time to be small.
+# Rows of a part: enough for what is done once a part to vanish, few enough for two at a time to be small. Where whole
+# requests are long, so many bytes of them end a part: writing it takes several times as much memory.
 PART: Final = 262_144
+_PART_BYTES: Final = 128 << 20
 # Rows of a row group: whole requests are long, and single ones are asked for. With fewer rows, reading the other
 # columns takes a quarter longer.
 GROUP: Final = 65_536
@@ -205,7 +207,7 @@ def _write_parts(steps: Iterable[Columns], part: _Part, folder: Path) -> int:
     for step in steps:
         count += step.height
         part.add(step)
-        if part.height >= PART:
+        if part.is_full:
             part.write(folder / f"part-{number:06}.parquet")
             part, number = part.next(), number + 1
     if part.height or not number:
@@ -217,11 +219,17 @@ class _Part:
     def __init__(self, attributes: tuple[tuple[str, Type], ...], *, whole: bool) -> None:
         self.attributes = attributes
         self.height = 0
+        self._bytes = 0
         self._whole = whole
         self._frames: list[pl.DataFrame] = []
         self._tables: dict[str, dict[Value, int]] = {ACTION: {}, _KEY: {}}
         self._beyond: dict[str, list[int]] = {}
         self._masked: Counter[str] = Counter()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more rows should come to it."""
+        return self.height >= PART or self._bytes >= _PART_BYTES
 
     def next(self) -> _Part:
         """The part after, still empty."""
@@ -238,6 +246,7 @@ class _Part:
         frame += self._recorded(step)
         texts = step.texts() if self._whole else None
         if texts is not None:
+            self._bytes += int(texts.estimated_size())
             frame.append(texts.alias(_REQUEST))
         self._masked += step.masked
         self._frames.append(pl.DataFrame(frame))
