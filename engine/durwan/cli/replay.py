@@ -91,7 +91,7 @@ def _configure_place(parser: argparse.ArgumentParser) -> None:
     help_ = "where Spark runs: yarn, an address with spark:// or k8s:// (default: local[*], all cores of this machine)"
     place.add_argument("--master", metavar="URL", help=help_)
     help_ = "so many processes read lines, where there are enough of them (default: one for each core)"
-    place.add_argument("--processes", type=_count, metavar="N", help=help_)
+    place.add_argument("--processes", type=options.whole_number(1, 1000), metavar="N", help=help_)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
