@@ -1,9 +1,9 @@
 """`python benchmarks/replay_sizing.py [--quick]`: what `guides/replay-sizing.md` reckons with.
 
 How many bytes a recorded request takes in each form of logs, and how long a processor works to compare what two policy
-sets decide about it: on one machine, and on Spark, in files that it hands out and in Parquet that it reads itself. Each
-figure is the slope between two sizes, so that what is done once (starting, compiling) stands apart; the larger log is
-the smaller one several times over. Processor time is that of all processes of a run, Java's included.
+sets decide about it: in one process, in several, and on Spark, in files that it hands out and in Parquet that it reads
+itself. Each figure is the slope between two sizes, so that what is done once (starting, compiling) stands apart; the
+larger log is the smaller one several times over. Processor time is that of all processes of a run, Java's included.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ FEWER = 10
 WORKS = {"W1": "8 rules", "reference": "the reference set"}
 FORMS = {"lines": "JSON Lines", "nested": "Parquet", "prepared": "prepared, whole requests kept"}
 PLACES = {
-    "here": "one machine", "spark": "Spark, files handed out", "spark-reads": "Spark reads Parquet itself"
+    "here": "one process", "processes": "a process for each core",
+    "spark": "Spark, files handed out", "spark-reads": "Spark reads Parquet itself",
 }  # fmt: skip
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -115,6 +116,7 @@ def make_logs(work: str, rows: int, folder: Path) -> None:
 def compare(work: str, place: str, log: Path, master: str) -> dict[str, Any]:
     """Compares a log."""
     from durwan.workshop.replaying.logs import RecordedRequests
+    from durwan.workshop.replaying.processes import usable_processors
     from durwan.workshop.replaying.running import replay
     from durwan.workshop.replaying.spark import replay_on_spark
     from durwan.workshop.replaying.summary import summarize
@@ -126,8 +128,8 @@ def compare(work: str, place: str, log: Path, master: str) -> dict[str, Any]:
         flips = replay_on_spark([log.as_uri()], asked, master=master, aside=Path(os.devnull)).flips
     else:
         opened = RecordedRequests.open([log], side.reading, side.keys, contexts=asked.contexts)
-        if place == "here":
-            flips = replay(opened, asked)
+        if place in ("here", "processes"):
+            flips = replay(opened, asked, processes=usable_processors() if place == "processes" else 1)
         else:
             flips = replay_on_spark(opened, asked, master=master, aside=Path(os.devnull)).flips
     found = summarize(flips, asked)
@@ -188,8 +190,9 @@ def figures(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def _runs(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
     forms = arguments.forms.split(",")
+    only = {"spark-reads": "nested", "processes": "lines"}
     for place in arguments.places.split(","):
-        yield from ((place, form) for form in forms if place != "spark-reads" or form == "nested")
+        yield from ((place, form) for form in forms if form == only.get(place, form))
 
 
 def _sizes_of(work: str, folder: Path) -> Iterator[dict[str, Any]]:
@@ -244,13 +247,15 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks/replay_sizing.py", description="what a replay costs")
     parser.add_argument("--rows", type=float, default=0.5, help="millions of requests that are made")
-    parser.add_argument("--times", default="1,4", help="how often they are compared on one machine: two numbers")
-    parser.add_argument("--spark-times", default="4,16", help="how often they are compared on Spark")
+    parser.add_argument("--times", default="1,4", help="how often they are compared in one process: two numbers")
+    parser.add_argument(
+        "--spark-times", default="4,16", help="how often they are compared in several processes, and on Spark"
+    )
     parser.add_argument("--works", default=",".join(WORKS))
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--master", default="local[2]", help="where Spark runs")
     parser.add_argument("--forms", default=",".join(FORMS))
-    parser.add_argument("--places", default=",".join(PLACES), help="`here` needs no Spark")
+    parser.add_argument("--places", default=",".join(PLACES), help="`here` and `processes` need no Spark")
     parser.add_argument("--quick", action="store_true", help="small logs and one repeat: does it all run?")
     parser.add_argument("--compare", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--folder", help="where logs are made (default: the temporary directory)")

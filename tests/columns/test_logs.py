@@ -26,6 +26,7 @@ from durwan.workshop.replaying.logs import (
     of_each_batch,
     recorded_batch_of,
 )
+from durwan.workshop.replaying.logs.plain_columns import STEP
 from durwan.workshop.replaying.logs.prepared import PART
 
 NOW = 1_772_442_000_000
@@ -181,7 +182,8 @@ def test_files_directories_globs_and_packed_files(tmp_path: Path) -> None:
     assert [rule for batch in opened(tmp_path / "logs").batches() for rule in rules(batch)] == wanted
     by_glob = opened(str(tmp_path / "logs" / "**" / "*.*[lz]"), tmp_path / "logs" / "a.parquet")
     assert [rule for batch in by_glob.batches() for rule in rules(batch)] == ["read", "risky", "create"]
-    assert [batch.first for batch in by_glob.batches()] == [0, 1, 2]
+    # Lines are read together, whatever file they stand in.
+    assert [(batch.first, batch.rows) for batch in by_glob.batches()] == [(0, 2), (2, 1)]
 
 
 def test_what_is_no_log_is_said_so(tmp_path: Path) -> None:
@@ -217,13 +219,27 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
 
 def test_progress(tmp_path: Path) -> None:
     """How much was read grows to all of it; how many there are is known of Parquet."""
-    log = opened(written(tmp_path / "a.jsonl", *[request()] * 40_000))
+    log = opened(written(tmp_path / "a.jsonl", *[request()] * (2 * STEP)))
     shares = [log.share for _ in log.batches()]
     assert shares == sorted(shares)
     assert 0 < shares[0] < 0.6
     assert (log.share, log.rows) == (1.0, None)
     pl.DataFrame([request()] * 7).write_parquet(tmp_path / "a.parquet")
     assert opened(tmp_path / "a.parquet").rows == 7
+
+
+def test_requests_of_several_small_files(tmp_path: Path) -> None:
+    """Lines of many files are one batch, and each row has its own request."""
+    for number in range(5):
+        rows = [request(request={"side": side}, risk={"score": 10 * number}) for side in ("buy", "sell")]
+        written(tmp_path / f"{number}.jsonl", *rows[: 1 + number % 2])
+    batch = only(opened(tmp_path))
+    scores = [0, 10, 10, 20, 30, 30, 40]
+    assert batch.attribute("risk.score").values.to_list() == scores
+    assert [each["risk"]["score"] for each in batch.requests(range(batch.rows))] == scores
+    assert [each["request"]["side"] for each in batch.requests([6, 2, 1])] == ["buy", "sell", "buy"]
+    # What nobody knew would be asked for is read once more.
+    assert batch.attribute("request.side").values.to_list() == ["buy", "buy", "sell", "buy", "buy", "sell", "buy"]
 
 
 # --------------------------------------------------------------------------------------------------------------- keys
@@ -425,8 +441,9 @@ def test_frames_of_others() -> None:
 
 def test_several_batches_at_once_keep_their_order(tmp_path: Path) -> None:
     """What is found in batches comes in their order, and a mistake in one is not lost."""
-    log = opened(written(tmp_path / "a.jsonl", *[request()] * 50_000))
-    assert list(of_each_batch(log.batches(), lambda batch: batch.first, threads=3)) == [0, 16_384, 32_768, 49_152]
+    log = opened(written(tmp_path / "a.jsonl", *[request()] * (3 * STEP + 1)))
+    wanted = [0, STEP, 2 * STEP, 3 * STEP]
+    assert list(of_each_batch(log.batches(), lambda batch: batch.first, threads=3)) == wanted
 
     def fail(batch: RecordedBatch) -> int:
         if batch.first:

@@ -5,6 +5,7 @@ Starting Spark takes a quarter of a minute, and nothing of it is durwan's: set D
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -55,6 +56,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory, question: Question) -> Path:
     """A directory with requests in every form."""
     folder = tmp_path_factory.mktemp("logs")
     lines(folder / "1.jsonl.gz", requests(1_000, seed=1))
+    (folder / "1.jsonl").write_bytes(gzip.decompress((folder / "1.jsonl.gz").read_bytes()) * 20)
     nested(folder / "2.parquet", requests(5_000, seed=2))
     exported(folder / "3.parquet", requests(1_000, seed=3))
     prepared(folder / "4", lines(folder.with_suffix(".jsonl.gz"), requests(1_000, seed=4)), question)

@@ -37,6 +37,7 @@ EXAMPLES = """\
   policy-check replay --recorded policies/ --log audit.jsonl.gz    what was decided, and what would be
   policy-check replay v1.4.0 v1.5.0 --path policies/ --log 'logs/2026-03-*.parquet' -f html -o replay.html
   policy-check replay origin/main --log s3a://logs/2026/ --engine spark --master yarn
+  policy-check replay origin/main --log audit.jsonl --processes 4  by default, as many as there are cores
   policy-check replay origin/main --log logs/ --prepare week/      reads it once; --log week/ is then many times faster
 """
 _RECORDED: Final = "recorded"
@@ -89,6 +90,8 @@ def _configure_place(parser: argparse.ArgumentParser) -> None:
     place.add_argument("--engine", choices=("columns", _SPARK), default="columns", help=help_)
     help_ = "where Spark runs: yarn, an address with spark:// or k8s:// (default: local[*], all cores of this machine)"
     place.add_argument("--master", metavar="URL", help=help_)
+    help_ = "so many processes read lines, where there are enough of them (default: one for each core)"
+    place.add_argument("--processes", type=options.whole_number(1, 1000), metavar="N", help=help_)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
@@ -197,6 +200,8 @@ def _addresses(arguments: argparse.Namespace) -> list[str]:
             raise UsageError("--master says where Spark runs: add --engine spark")
     elif arguments.prepare is not None:
         raise UsageError("--prepare works on this machine: leave --engine spark out")
+    elif arguments.processes is not None:
+        raise UsageError("--processes says how much of this machine is used: leave --engine spark out")
     if found and len(found) < len(arguments.log):
         raise UsageError("name files as --log, or addresses that Spark reads, but not both at once")
     return found
@@ -258,7 +263,8 @@ def _replayed(
 def _compared(
     arguments: argparse.Namespace, bar: ProgressBar, log: RecordedRequests | list[str], question: Question
 ) -> tuple[Flips, BrokenRecords]:
-    from durwan.workshop.replaying.running import replay  # noqa: PLC0415 - see `_question`
+    from durwan.workshop.replaying.processes import usable_processors  # noqa: PLC0415 - see `_question`
+    from durwan.workshop.replaying.running import replay  # noqa: PLC0415
 
     if isinstance(log, list) or arguments.engine == _SPARK:
         return _compared_on_spark(arguments, bar, log, question)
@@ -267,7 +273,7 @@ def _compared(
     def told(done: int) -> None:
         bar.done = done
 
-    return replay(log, question, told), log.broken
+    return replay(log, question, told, processes=arguments.processes or usable_processors()), log.broken
 
 
 def _compared_on_spark(

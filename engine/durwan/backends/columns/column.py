@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final
 
 from durwan.backends.columns.batch import data_type, is_coded, is_text, place, units
@@ -49,6 +50,12 @@ class Column:
         texts = [str(value).encode("utf-8", "backslashreplace").decode() for value in self.table]
         return pl.Series(texts or [None], dtype=pl.String).gather(values)
 
+    def at(self, rows: pl.Series) -> Column:
+        """The column of the values at some rows."""
+        outside = pl.Series(self.beyond, dtype=pl.UInt32).implode()
+        beyond = tuple(rows.is_in(outside).arg_true()) if self.beyond else ()
+        return Column(self.values.gather(rows), self.table, beyond)
+
 
 def base_of(declared: Type) -> Type:
     """The type without its range or its choices."""
@@ -77,7 +84,7 @@ def column_of(raws: Sequence[Any], base: Type) -> Column:
     kinds = set(map(type, raws)) - {type(None)}
     if not kinds:
         return unknown_column(base, len(raws))
-    return _of_one_kind(raws, kinds, base) or _of_values(raws, base)
+    return _of_one_kind(raws, kinds, base) or _of_values(raws, kinds, base)
 
 
 def _of_one_kind(raws: Sequence[Any], kinds: set[type], base: Type) -> Column | None:
@@ -108,26 +115,29 @@ def _of_exact_texts(texts: pl.Series) -> Column | None:
     return Column(texts.cast(pl.Decimal(38, 18)).to_physical().cast(pl.Int128))
 
 
-def _of_values(raws: Sequence[Any], base: Type) -> Column:
+def _of_values(raws: Sequence[Any], kinds: set[type], base: Type) -> Column:
     read, writer = reader(base), ColumnWriter(base)
-    seen: dict[object, Value | None] = {}
-    for raw in raws:
-        key = _sameness(raw)
-        if key is None:
-            writer.add(None if raw is None else read(raw))
-            continue
-        try:
-            writer.add(seen[key])
-        except KeyError:
-            value = seen[key] = read(raw)
-            writer.add(value)
-    return writer.column()
+    keys = _keys(raws, kinds)
+    different = dict(zip(keys, raws, strict=True))
+    for raw in different.values():
+        writer.add(None if raw is None else read(raw))
+    places = dict(zip(different, range(len(different)), strict=True))
+    return writer.column().at(pl.Series(map(places.__getitem__, keys), dtype=pl.UInt32))
+
+
+def _keys(raws: Sequence[Any], kinds: set[type]) -> Sequence[Any]:
+    """For each value what only values have that are read as the same one; None for None."""
+    if len(kinds) == 1 and kinds <= _PLAIN:
+        return raws
+    if kinds == {list} and set(map(type, chain.from_iterable(filter(None, raws)))) <= {str}:
+        return [None if raw is None else tuple(raw) for raw in raws]
+    return [None if raw is None else _sameness(raw) for raw in raws]
 
 
 def _sameness(raw: object) -> object:
-    """What equal values of one type have in common; None for what is read by itself."""
+    """What equal values of one type have in common; what is read by itself has nothing in common with any."""
     kind = type(raw)
-    return (kind, raw) if kind in _PLAIN else repr(raw) if kind is list else None
+    return (kind, raw) if kind in _PLAIN else repr(raw) if kind is list else object()
 
 
 class ColumnWriter:

@@ -164,10 +164,11 @@ def flips_of(recorded: RecordedBatch, question: Question, known: Ranks = _NOTHIN
     found = Flips(question.amounts)
     rows = _compared(recorded, question, found.left_out)
     if rows is not None and not len(rows):
+        found.masked += recorded.masked
         return found
     before, beyond = question.before.answers(recorded, rows, found.answers)
     after, beyond_too = question.after.answers(recorded, rows, found.answers)
-    found.beyond = max(beyond, beyond_too)
+    found.beyond = len({*beyond, *beyond_too})
     now = recorded.now if rows is None else recorded.now.gather(rows)
     frame = pl.DataFrame([before.alias("before"), after.alias("after"), now.alias(NOW)])
     frame = frame.with_columns((pl.int_range(pl.len(), dtype=pl.UInt32) if rows is None else rows).alias("row"))

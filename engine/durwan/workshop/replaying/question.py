@@ -79,6 +79,11 @@ class Question:
         return frozenset[str]().union(*(each.reading.schema.contexts for each in self.programs))
 
     @cached_property
+    def attributes(self) -> frozenset[str]:
+        """The attributes that are read of every request, or may be."""
+        return frozenset(self.amounts).union(*(each.side.paths for each in self.programs))
+
+    @cached_property
     def renames(self) -> Renames:
         """Which rules were renamed."""
         if isinstance(self.before, ProgramSide) and isinstance(self.after, ProgramSide):

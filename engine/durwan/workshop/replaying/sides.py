@@ -40,8 +40,10 @@ class ReplaySide(Protocol):
 
     program: Program | None
 
-    def answers(self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers) -> tuple[pl.Series, int]:
-        """The numbers of the answers to some rows, or to all, and how many of them columns could not decide.
+    def answers(
+        self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers
+    ) -> tuple[pl.Series, tuple[int, ...]]:
+        """The numbers of the answers to some rows, or to all, and which of them columns could not decide.
 
         Null where it is not known what was answered.
         """
@@ -78,7 +80,9 @@ class ProgramSide:
         compiled = Compiled(program=self.program, revision=self.revision, keys=_Keys(self.keys))
         return Engine(lambda: compiled, clock=lambda: 0, limits=UntouchedCounter(), cache=None)
 
-    def answers(self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers) -> tuple[pl.Series, int]:
+    def answers(
+        self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers
+    ) -> tuple[pl.Series, tuple[int, ...]]:
         """See `ReplaySide`."""
         batch = _taken(recorded.batch_for(self.side), rows)
         codes = self._evaluator.codes(batch)
@@ -89,10 +93,10 @@ class ProgramSide:
         if self._refusing.outcomes:
             numbers = self._limited(batch, codes, numbers, table)
         if not batch.beyond:
-            return numbers, 0
+            return numbers, ()
         places = batch.beyond if rows is None else rows.gather(list(batch.beyond)).to_list()
         found = [table.number(self._exactly(request)) for request in recorded.requests(places)]
-        return numbers.scatter(batch.beyond, found), len(batch.beyond)
+        return numbers.scatter(batch.beyond, found), batch.beyond
 
     def _exactly(self, request: Mapping[str, Any]) -> Answer:
         return answer_of(self._engine.decide(request).outcome)
@@ -151,18 +155,20 @@ class RecordedSide:
         self._limits = frozenset(limit.name for limit in other.limits)
         self._rules = frozenset(rule.name for rule in other.rules)
 
-    def answers(self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers) -> tuple[pl.Series, int]:
+    def answers(
+        self, recorded: RecordedBatch, rows: pl.Series | None, table: Answers
+    ) -> tuple[pl.Series, tuple[int, ...]]:
         """See `ReplaySide`."""
         frame = recorded.recorded
         if frame is None:
             height = recorded.rows if rows is None else len(rows)
-            return pl.Series([None], dtype=_NUMBER).new_from_index(0, height), 0
+            return pl.Series([None], dtype=_NUMBER).new_from_index(0, height), ()
         frame = (frame if rows is None else frame[rows]).select("effect", "rule", "status", "code")
         different = frame.unique(maintain_order=True)
         found = [None if row[0] is None else table.number(self._answer(*row)) for row in different.iter_rows()]
         numbered = different.with_columns(pl.Series("number", found, dtype=_NUMBER))
         joined = frame.join(numbered, on=frame.columns, how="left", nulls_equal=True, maintain_order="left")
-        return joined.get_column("number"), 0
+        return joined.get_column("number"), ()
 
     def _answer(self, effect: str, rule: str | None, status: int | None, code: str | None) -> Answer:
         limited = rule in self._limits or (status == 429 and rule is not None and rule not in self._rules)

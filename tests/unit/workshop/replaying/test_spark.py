@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,20 @@ import pytest
 from durwan.credentials.keys import StaticKeys
 from durwan.model.request import Attributes
 from durwan.program.fingerprint import fingerprint
-from durwan.workshop.replaying.logs import RecordedRequests
+from durwan.workshop.replaying.flips import Flips
+from durwan.workshop.replaying.logs import BrokenRecords, RecordedRequests
+from durwan.workshop.replaying.logs.lines import line_starts
 from durwan.workshop.replaying.question import Filters, Question
 from durwan.workshop.replaying.running import replay
 from durwan.workshop.replaying.sides import ProgramSide, RecordedSide
 from durwan.workshop.replaying.spark import SparkError, is_remote, replay_on_spark
-from durwan.workshop.replaying.spark.partial import Partial
-from durwan.workshop.replaying.spark.question_text import question_text, read_question
 from durwan.workshop.replaying.spark.session import brief, has_java
-from durwan.workshop.replaying.spark.tasks import Piece, divide
-from durwan.workshop.replaying.spark.work import BROKEN, ERROR, PARTIAL, compare_files, merge
+from durwan.workshop.replaying.spark.work import BROKEN, ERROR, LINES, PARTIAL, compare_files, merge
 from durwan.workshop.replaying.summary import summarize
+from durwan.workshop.replaying.tasks.partial import Partial
+from durwan.workshop.replaying.tasks.pieces import Piece, divide
+from durwan.workshop.replaying.tasks.places import Places
+from durwan.workshop.replaying.tasks.question_text import question_text, read_question
 from tests.reference_set import reference_set
 from tests.replay.everything import exported, lines, nested, prepared
 from tests.replay.logs import changed, requests, set_of
@@ -100,12 +104,12 @@ def test_every_row_is_in_one_task(tmp_path: Path, question: Question) -> None:
     for name in "ab":
         lines(tmp_path / f"{name}.jsonl.gz", requests(10))
     tasks = divide(opened([tmp_path], question).files, cores=1)
-    pieces = [piece for task in tasks for piece in task]
+    pieces = [piece for task in tasks for piece in task.pieces]
     large = [piece for piece in pieces if piece.rows is not None]
     assert len(large) > 1
     assert [piece.first for piece in large] == [sum(each.rows or 0 for each in large[:n]) for n in range(len(large))]
     assert sum(piece.rows or 0 for piece in large) == rows
-    assert tasks[0] == [Piece(str(tmp_path / f"{name}.jsonl.gz")) for name in "ab"] + large[:1]
+    assert tasks[0].pieces == [Piece(str(tmp_path / f"{name}.jsonl.gz")) for name in "ab"] + large[:1]
 
 
 # ------------------------------------------------------------------------------------------------------------- findings
@@ -151,6 +155,35 @@ def test_tasks_find_what_one_machine_finds(logs: Path, question: Question, tmp_p
     assert summarize(whole.flips, question, examples=9) == expected
     assert whole.broken == log.broken.reasons
     assert expected.flips
+
+
+def test_pieces_of_a_file_of_lines(question: Question, tmp_path: Path) -> None:
+    """Divided at the ends of lines, a file says the same, and broken records stand where they stand in the file."""
+    rows = [json.dumps(row) for row in requests(500)]
+    rows[100::100] = ["nonsense"] * 4
+    (tmp_path / "log.jsonl").write_text("\n".join(rows), encoding="ascii")
+    log = opened([tmp_path], question, tmp_path / "aside")
+    expected = summarize(replay(log, question), question, examples=9)
+    path = str(tmp_path / "log.jsonl")
+    starts = [*line_starts(tmp_path / "log.jsonl", 20_000), (tmp_path / "log.jsonl").stat().st_size]
+    tasks = [[Piece(path, first, end - first)] for first, end in pairwise(starts)]
+    assert len(tasks) > 3
+    findings = list(found(question, tasks))
+    places, broken = Places({path: Path("log")}), BrokenRecords(tmp_path / "kept")
+    for row in findings:
+        if row["kind"] == LINES:
+            places.count(json.loads(row["text"]))
+    for row in findings:
+        if row["kind"] == BROKEN:
+            places.keep(json.loads(row["text"]), broken)
+    broken.close()
+    assert (tmp_path / "kept").read_text().replace('"log"', json.dumps(path)) == (tmp_path / "aside").read_text()
+    assert [each.place for each in broken.first] == [101, 201, 301, 401]
+    whole = Partial(Flips(question.amounts))
+    for row in findings:
+        if row["kind"] == PARTIAL:
+            whole.add(Partial.of_text(row["text"]))
+    assert summarize(whole.flips, question, examples=9) == expected
 
 
 def test_a_log_that_is_elsewhere_is_told(question: Question, tmp_path: Path) -> None:

@@ -42,8 +42,15 @@ class BrokenRecords:
         """How many there are so far."""
         return self.reasons.total()
 
-    def add(self, file: Path | str, place: int, reason: str, text: bytes | str) -> None:
+    def add(self, file: Path | str, place: int, reason: str, text: bytes | str, first: int = 0) -> None:
         """One more.
+
+        Args:
+            file: where it stands.
+            place: its line or row there, counted from one.
+            reason: why it is no record.
+            text: what stands there.
+            first: the byte of the file from which its line is counted.
 
         Raises:
             OSError: it cannot be written.
@@ -54,7 +61,9 @@ class BrokenRecords:
         if len(self.first) < _MOST_KEPT:
             self.first.append(record)
         if self._aside is not None:
-            row = {"file": record.file, "place": place, "reason": reason, "text": shown}
+            row = {"file": record.file, "place": place, "reason": reason, "text": shown} | (
+                {"from": first} if first else {}
+            )
             self._opened(self._aside).write(json.dumps(row) + "\n")
 
     def _opened(self, path: Path) -> IO[str]:

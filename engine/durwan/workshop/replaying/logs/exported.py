@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from durwan.backends.columns.polars_interface import pl
 from durwan.workshop.replaying.logs.broken import BrokenRecords
-from durwan.workshop.replaying.logs.lines import LineColumns, NoRecordError, read_object
+from durwan.workshop.replaying.logs.parsing import NoRecordError, Record, read_object
+from durwan.workshop.replaying.logs.plain_columns import PlainColumns
 from durwan.workshop.replaying.logs.sources import RECORDED
 
 _STEP: Final = 16_384
@@ -37,13 +38,14 @@ class ExportedFile:
         self._scan = self._scan.slice(first, rows)
         self._first, self.rows = first, rows
 
-    def steps(self, broken: BrokenRecords) -> Iterator[LineColumns]:
+    def steps(self, broken: BrokenRecords, attributes: Collection[str]) -> Iterator[PlainColumns]:
         """See `LogFile`."""
         names = columns_read(self._scan.collect_schema())
         done = 0
         for frame in self._scan.select(names).collect_batches(chunk_size=_STEP, maintain_order=True):
             first = self._first + done + 1
-            found = read_rows(frame, [(self.path, first + row) for row in range(frame.height)], broken)
+            places = [(self.path, first + row) for row in range(frame.height)]
+            found = read_rows(frame, places, broken, attributes)
             done += frame.height
             self.position = self.size * done // max(self.rows or 0, 1)
             if found.height:
@@ -55,23 +57,29 @@ def columns_read(names: Iterable[str]) -> list[str]:
     return [name for name in _COLUMNS if name in names]
 
 
-def read_rows(frame: pl.DataFrame, places: Iterable[tuple[Path | str, int]], broken: BrokenRecords) -> LineColumns:
+def read_rows(
+    frame: pl.DataFrame, places: Iterable[tuple[Path | str, int]], broken: BrokenRecords, attributes: Collection[str]
+) -> PlainColumns:
     """The requests in some rows.
 
     Args:
         frame: the rows.
         places: in which file each row stands, and where there, counted from one.
         broken: to whom those go that are no records.
+        attributes: which will be asked for.
     """
-    requests: list[dict[str, Any]] = []
-    outcomes: list[Mapping[str, Any] | None] = []
-    for place, row in zip(places, frame.iter_rows(named=True), strict=True):
+    kept: list[int] = []
+    records: list[Record] = []
+    found = PlainColumns(attributes, lambda row: _request(frame.row(kept[row], named=True)))
+    for number, (place, row) in enumerate(zip(places, frame.iter_rows(named=True), strict=True)):
         try:
-            requests.append(_request(row))
-            outcomes.append(row)
+            records.append((_request(row), row))
+            kept.append(number)
         except NoRecordError as error:
             broken.add(*place, str(error), json.dumps(row))
-    return LineColumns(requests, outcomes)
+    found.add(records)
+    found.size = sum(len(row["contexts"] or "") for _, row in records if row is not None)
+    return found
 
 
 def _request(row: Mapping[str, Any]) -> dict[str, Any]:

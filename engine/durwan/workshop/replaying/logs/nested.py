@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -230,8 +230,9 @@ class NestedFile:
         self._scan = self._scan.slice(first, rows)
         self._first, self.rows = first, rows
 
-    def steps(self, broken: BrokenRecords) -> Iterator[NestedColumns]:
-        """Its requests, some ten thousands at a time."""
+    def steps(self, broken: BrokenRecords, attributes: Collection[str]) -> Iterator[NestedColumns]:
+        """See `LogFile`."""
+        del attributes
         schema = self._scan.collect_schema()
         wanted = columns_read(schema, self._contexts)
         done = 0

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -159,9 +159,9 @@ class PreparedFile:
             raise PreparedLogError(f"{path} was prepared by another version of durwan: prepare the log again")
         self.rows: int | None = self._meta["rows"]
 
-    def steps(self, broken: BrokenRecords) -> Iterator[PreparedColumns]:
+    def steps(self, broken: BrokenRecords, attributes: Collection[str]) -> Iterator[PreparedColumns]:
         """See `LogFile`: broken records were put aside when the log was prepared."""
-        del broken
+        del broken, attributes
         self.position = self.size
         yield PreparedColumns(self.path, self._meta)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,7 @@ from durwan.workshop.replaying.logs.broken import BrokenRecords
 from durwan.workshop.replaying.logs.exported import ExportedFile, is_export
 from durwan.workshop.replaying.logs.lines import LinesFile
 from durwan.workshop.replaying.logs.nested import NestedColumns, NestedFile
+from durwan.workshop.replaying.logs.plain_columns import joined
 from durwan.workshop.replaying.logs.prepared import prepared_file, write_prepared
 from durwan.workshop.replaying.logs.sources import Columns, LogFile
 
@@ -154,6 +156,8 @@ class RecordedRequests:
         self._side = side
         self._aside = aside
         self.broken = BrokenRecords()
+        # How many bytes other processes have read.
+        self.read_elsewhere = 0
         counts = [file.rows for file in files]
         # How many records there are; None where only reading them would tell.
         self.rows: int | None = None if None in counts else sum(count or 0 for count in counts)
@@ -199,29 +203,41 @@ class RecordedRequests:
     def share(self) -> float:
         """How much of the log was read, from 0 to 1."""
         size = sum(file.size for file in self._files)
-        return sum(file.position for file in self._files) / size if size else 1.0
+        read = self.read_elsewhere + sum(file.position for file in self._files)
+        return read / size if size else 1.0
 
-    def batches(self) -> Iterator[RecordedBatch]:
+    def batches(self, attributes: Collection[str] = ()) -> Iterator[RecordedBatch]:
         """All requests, in the order of the files. Broken records are counted anew, in `broken`.
+
+        Args:
+            attributes: what will be asked for beside what the log's own side reads; that takes less time where it is
+                known before.
 
         Raises:
             LogError: a file turns out to be damaged.
         """
-        self.broken = BrokenRecords(self._aside)
+        known = {each for each in (_KEY_ID, _ACCOUNT) if each in self._side.schema.attributes}
         first = 0
-        try:
-            for columns in self._steps():
+        with self.counting_anew():
+            for columns in joined(self._steps({*self._side.paths, *known, *attributes})):
                 yield RecordedBatch(columns, self._side, first)
                 first += columns.height
+
+    @contextmanager
+    def counting_anew(self) -> Generator[BrokenRecords]:
+        """A pass over the requests: the records that are broken begin anew."""
+        self.broken = BrokenRecords(self._aside)
+        try:
+            yield self.broken
         finally:
             self.broken.close()
 
-    def _steps(self) -> Iterator[Columns]:
+    def _steps(self, attributes: Collection[str]) -> Iterator[Columns]:
         for file in self._files:
             file.position = 0
         for file in self._files:
             try:
-                yield from file.steps(self.broken)
+                yield from file.steps(self.broken, attributes)
             except (OSError, EOFError, pl.exceptions.PolarsError) as error:
                 raise LogError(f"{file.path} cannot be read to its end: {error}") from error
 
@@ -235,11 +251,9 @@ class RecordedRequests:
         """
         schemas = [side.schema for side in (self._side, *others)]
         kept = {(path, base_of(declared)) for schema in schemas for path, declared in schema.attributes.items()}
-        self.broken = BrokenRecords(self._aside)
-        try:
-            return write_prepared(self._steps(), sorted(kept, key=str), folder, whole=whole)
-        finally:
-            self.broken.close()
+        with self.counting_anew():
+            steps = self._steps({path for path, _ in kept})
+            return write_prepared(steps, sorted(kept, key=str), folder, whole=whole)
 
 
 def _found(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:

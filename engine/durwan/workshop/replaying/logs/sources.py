@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,11 +22,14 @@ class Columns(Protocol):
 
     Attributes:
         height: how many requests.
-        masked: how many values of each attribute are masked, of those attributes that were read.
     """
 
     height: int
-    masked: Counter[str]
+
+    @property
+    def masked(self) -> Counter[str]:
+        """How many values of each attribute are masked, at least of those attributes that were read."""
+        ...
 
     def load(self, paths: Mapping[str, Type]) -> None:
         """Reads the columns of attributes at once, which may be cheaper than one after the other."""
@@ -76,6 +79,11 @@ class LogFile(Protocol):
     position: int
     rows: int | None
 
-    def steps(self, broken: BrokenRecords) -> Iterator[Columns]:
-        """Its requests, some thousands at a time; what is no record goes to `broken`."""
+    def steps(self, broken: BrokenRecords, attributes: Collection[str]) -> Iterator[Columns]:
+        """Its requests, some thousands at a time.
+
+        Args:
+            broken: what is no record goes there.
+            attributes: the paths of those that will be asked for. Others may be, which may take longer.
+        """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,14 +32,14 @@ class ArrowFile:
         self.path = Path("Spark")
         self._batches = batches
 
-    def steps(self, broken: BrokenRecords) -> Iterator[Columns]:
+    def steps(self, broken: BrokenRecords, attributes: Collection[str]) -> Iterator[Columns]:
         """See `LogFile`."""
         for batch in self._batches:
             frame = pl.DataFrame(batch)
             places: list[tuple[str, int]] = frame.select(FILE, pl.col(ROW) + 1).rows()
             requests = frame.drop(FILE, ROW)
             if is_export(requests.schema):
-                columns = read_rows(requests, places, broken)
+                columns = read_rows(requests, places, broken, attributes)
                 if columns.height:
                     yield columns
             else:

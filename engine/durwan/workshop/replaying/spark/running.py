@@ -14,12 +14,14 @@ from typing import Any, Final, NamedTuple
 from durwan.backends.columns.batch import ACTION, NOW
 from durwan.workshop.replaying.flips import Flips
 from durwan.workshop.replaying.logs import BrokenRecords, LogError, RecordedRequests, exported, nested
+from durwan.workshop.replaying.logs.sources import LogFile
 from durwan.workshop.replaying.question import Question
 from durwan.workshop.replaying.spark.arrow_file import FILE, ROW
-from durwan.workshop.replaying.spark.partial import Partial
-from durwan.workshop.replaying.spark.question_text import question_text
 from durwan.workshop.replaying.spark.session import session, told_briefly
-from durwan.workshop.replaying.spark.tasks import divide
+from durwan.workshop.replaying.tasks.partial import Partial
+from durwan.workshop.replaying.tasks.pieces import divide
+from durwan.workshop.replaying.tasks.places import Places
+from durwan.workshop.replaying.tasks.question_text import question_text
 
 # What tasks found is added up by so many, at most, before the rest is added up here.
 _MERGERS: Final = 64
@@ -79,7 +81,9 @@ def _on_files(spark: Any, log: RecordedRequests, question: Question) -> Any:
     # pyarrow is there, since Spark is.
     from durwan.workshop.replaying.spark.work import FINDINGS, compare_files  # noqa: PLC0415
 
-    tasks = divide(log.files, spark.sparkContext.defaultParallelism)
+    divided = divide(log.files, spark.sparkContext.defaultParallelism)
+    # Executors work in other directories.
+    tasks = [[each._replace(path=str(Path(each.path).resolve())) for each in task.pieces] for task in divided]
     work = partial(compare_files, question_text(question), json.dumps(tasks))
     return spark.range(0, len(tasks), 1, numPartitions=len(tasks)).mapInArrow(work, FINDINGS)
 
@@ -116,10 +120,10 @@ def _columns(types: dict[str, str], question: Question, address: str) -> list[st
 
 
 def _added(spark: Any, findings: Any, question: Question, told: Callable[[float], None]) -> Partial:
-    from durwan.workshop.replaying.spark.work import BROKEN, ERROR, merge  # noqa: PLC0415 - see `_on_files`
+    from durwan.workshop.replaying.spark.work import ERROR, PARTIAL, merge  # noqa: PLC0415 - see `_on_files`
 
     mergers = min(spark.sparkContext.defaultParallelism, _MERGERS)
-    merged = findings.where(findings.kind != BROKEN).repartition(mergers).mapInArrow(merge, findings.schema)
+    merged = findings.where(findings.kind.isin(PARTIAL, ERROR)).repartition(mergers).mapInArrow(merge, findings.schema)
     with _watched(spark.sparkContext, told):
         rows = merged.collect()
     errors = sorted((row.task, row.text) for row in rows if row.kind == ERROR)
@@ -133,17 +137,16 @@ def _added(spark: Any, findings: Any, question: Question, told: Callable[[float]
 
 def _keep(findings: Any, broken: BrokenRecords, log: RecordedRequests | Sequence[str]) -> None:
     """Keeps broken records aside, in the order of the log, and by the paths that it was named by."""
-    from durwan.workshop.replaying.spark.work import BROKEN  # noqa: PLC0415 - see `_on_files`
+    from durwan.workshop.replaying.spark.work import BROKEN, LINES  # noqa: PLC0415 - see `_on_files`
 
-    paths: dict[str, Path] = {}
-    if isinstance(log, RecordedRequests):
-        paths = {str(each.path.resolve()): each.path for each in log.files}
+    files: Sequence[LogFile] = log.files if isinstance(log, RecordedRequests) else ()
+    places = Places({str(each.path.resolve()): each.path for each in files})
+    for row in findings.where(findings.kind == LINES).sort("task").toLocalIterator():
+        places.count(json.loads(row.text))
     rows = findings.where(findings.kind == BROKEN).sort("task", "place").toLocalIterator(prefetchPartitions=True)
     try:
         for row in rows:
-            plain = json.loads(row.text)
-            file: str = plain["file"]
-            broken.add(paths.get(file, file), plain["place"], plain["reason"], plain["text"])
+            places.keep(json.loads(row.text), broken)
     finally:
         broken.close()
 

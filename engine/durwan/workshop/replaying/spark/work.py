@@ -6,6 +6,7 @@ A row of findings has the number of its task, its place among those of the task,
 |---|---|
 | `partial` | what the task found (`Partial`) |
 | `broken` | a record that cannot be read, as it is kept aside |
+| `lines` | how many lines its pieces have (`Lines`), as JSON |
 | `error` | why nothing more can be read |
 
 Functions travel as their names, and what they need as text: an executor runs its own durwan, and nothing that was sent.
@@ -15,26 +16,26 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
 
 from durwan.errors import DurwanError
-from durwan.workshop.replaying.flips import Flips, flips_of
-from durwan.workshop.replaying.logs import RecordedRequests
+from durwan.workshop.replaying.logs import LogError, RecordedRequests
 from durwan.workshop.replaying.question import Question
 from durwan.workshop.replaying.spark.arrow_file import ArrowFile
-from durwan.workshop.replaying.spark.partial import Partial
-from durwan.workshop.replaying.spark.question_text import read_question
-from durwan.workshop.replaying.spark.tasks import Piece, opened
+from durwan.workshop.replaying.tasks.partial import Partial
+from durwan.workshop.replaying.tasks.pieces import Piece, opened
+from durwan.workshop.replaying.tasks.question_text import read_question
+from durwan.workshop.replaying.tasks.task import do
 
 # Without types of its own.
 pa: Any = import_module("pyarrow")
 
 FINDINGS: Final = "task long, place long, kind string, text string"
-PARTIAL, BROKEN, ERROR = "partial", "broken", "error"
+PARTIAL, BROKEN, LINES, ERROR = "partial", "broken", "lines", "error"
 _NAMES: Final = ("task", "place", "kind", "text")
 # So many rows of findings at a time.
 _MANY: Final = 4096
@@ -53,7 +54,7 @@ def compare_files(question: str, tasks: str, batches: Iterable[Any]) -> Iterator
     for batch in batches:
         for number in batch.column(0).to_pylist():
             pieces = [Piece(*each) for each in divided[number]]
-            yield from _batches(_found(number, question, partial(opened, pieces)))
+            yield from _batches(_found(number, question, partial(_opened, pieces)))
 
 
 def compare_requests(question: str, batches: Iterable[Any]) -> Iterator[Any]:
@@ -101,21 +102,23 @@ def _found(task: int, question: str, log: Callable[[Question, Path], RecordedReq
         aside = Path(folder, "broken.jsonl")
         try:
             asked = _asked(question)
-            found = _compared(log(asked, aside), asked)
+            found = do(log(asked, aside), asked)
         except DurwanError as error:
             yield task, 0, ERROR, str(error)
             return
         if aside.exists():
             with aside.open(encoding="ascii") as lines:
                 yield from ((task, place, BROKEN, line) for place, line in enumerate(lines, 1))
-    yield task, 0, PARTIAL, found.as_text()
+    if found.lines:
+        yield task, 0, LINES, json.dumps(found.lines)
+    yield task, 0, PARTIAL, found.partial.as_text()
 
 
-def _compared(log: RecordedRequests, question: Question) -> Partial:
-    flips = Flips(question.amounts)
-    for recorded in log.batches():
-        flips.add(flips_of(recorded, question, flips.ranks))
-    return Partial(flips, log.broken.reasons)
+def _opened(pieces: Sequence[Piece], question: Question, aside: Path) -> RecordedRequests:
+    missing = next((each.path for each in pieces if not Path(each.path).exists()), None)
+    if missing is not None:
+        raise LogError(f"{missing} is not there on an executor: put the log where every machine sees it")
+    return opened(pieces, question, aside)
 
 
 def _batches(rows: Iterable[_Row]) -> Iterator[Any]:
@@ -136,4 +139,4 @@ def _batch(rows: list[_Row]) -> Any:
     return pa.RecordBatch.from_arrays(columns, names=list(_NAMES))
 
 
-__all__ = ["BROKEN", "ERROR", "FINDINGS", "PARTIAL", "compare_files", "compare_requests", "merge"]
+__all__ = ["BROKEN", "ERROR", "FINDINGS", "LINES", "PARTIAL", "compare_files", "compare_requests", "merge"]
