@@ -11,7 +11,7 @@ import pytest
 
 from durwan.compilation import Compilation, compile_policy
 from durwan.language.policy_set import read_directory, read_mapping
-from durwan.language.typed import plain
+from durwan.model.types import base_of
 from durwan.model import types
 from durwan.model.address import AddressRange, NetworkSet, parse_network, prefixes
 from durwan.program import nodes
@@ -44,7 +44,7 @@ def lowered(expression: Expression) -> Expression:
     """What the compiler would have made of it: nothing nested that need not be, no range that a text cannot give."""
     match expression:
         case nodes.Attribute(type=declared) | nodes.LetReference(type=declared):
-            return replace(expression, type=plain(declared))
+            return replace(expression, type=base_of(declared))
         case nodes.Or(operands=operands):
             return nodes.Or(operands=tuple(flat(map(lowered, operands), nodes.Or)))
         case nodes.And(operands=operands):
@@ -54,11 +54,11 @@ def lowered(expression: Expression) -> Expression:
             network = nodes.LiteralNetwork(value=NetworkSet(ranges))
             return replace(expression, operator="in_network", operands=(lowered(left), network))
         case nodes.Operation(operands=operands, type=result):
-            return replace(expression, operands=tuple(map(lowered, operands)), type=plain(result))
+            return replace(expression, operands=tuple(map(lowered, operands)), type=base_of(result))
         case nodes.Not(operand=operand) | nodes.Default(operand=operand):
             return replace(expression, operand=lowered(operand))
         case nodes.IsKnown(operand=operand):
-            return replace(expression, operand=replace(operand, type=plain(operand.type)))
+            return replace(expression, operand=replace(operand, type=base_of(operand.type)))
         case _:
             return expression
 

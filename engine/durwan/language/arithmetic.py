@@ -7,9 +7,9 @@ from decimal import Decimal
 from durwan.diagnostics import Diagnostic
 from durwan.language.mistakes import kinds
 from durwan.language.syntax import Arithmetic
-from durwan.language.typed import NUMERIC, Bound, Typed, plain
+from durwan.language.typed import NUMERIC, Bound, Typed
 from durwan.model import types
-from durwan.model.types import INT64_MAX, INT64_MIN, Type
+from durwan.model.types import INT64_MAX, INT64_MIN, Type, base_of
 from durwan.model.values import EXACT
 from durwan.program import nodes
 
@@ -42,7 +42,7 @@ def calculate(written: Arithmetic, left: Typed, right: Typed, report: list[Diagn
         report.append(kinds.product_without_literal(written.span))
         return None
     operation = nodes.Operation(
-        operator=operator, operands=(left.node, right.node), type=plain(result), span=written.span
+        operator=operator, operands=(left.node, right.node), type=base_of(result), span=written.span
     )
     return Typed(operation, result, written.span)
 

@@ -8,9 +8,9 @@ from durwan.diagnostics import Diagnostic
 from durwan.language.mistakes import kinds
 from durwan.language.suggestions import Suggestions
 from durwan.language.syntax import Comparison
-from durwan.language.typed import LITERALS, NUMERIC, Bound, Typed, is_constant, plain, same_kind
+from durwan.language.typed import LITERALS, NUMERIC, Bound, Typed, is_constant, same_kind
 from durwan.model import types
-from durwan.model.types import Type
+from durwan.model.types import Type, base_of
 from durwan.model.values import read_value
 from durwan.program import nodes
 
@@ -72,7 +72,7 @@ def _advice(left: Typed, right: Typed) -> str | None:
 def quotes_advice(literal: Typed, wanted: Type) -> str | None:
     """What to do with the quotes of a literal that has them where they do not belong, or lacks them where they do."""
     if isinstance(literal.node, nodes.StringLiteral):
-        readable = read_value(plain(wanted), literal.node.value) is not None
+        readable = read_value(base_of(wanted), literal.node.value) is not None
         return f"write `{literal.node.value}` without quotes" if readable else None
     if isinstance(literal.node, LITERALS) and isinstance(wanted, types.String):
         return f'a string stands in quotes: `"{literal.span.text}"`'

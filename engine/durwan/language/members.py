@@ -21,11 +21,11 @@ from durwan.language.syntax import (
     Number,
     String,
 )
-from durwan.language.typed import Typed, plain, range_of
+from durwan.language.typed import Typed, range_of
 from durwan.language.vocabulary import Vocabulary
 from durwan.model import types
 from durwan.model.address import AddressRange, NetworkSet
-from durwan.model.types import Type
+from durwan.model.types import Type, base_of
 from durwan.program import nodes
 
 Member = bool | int | Decimal | str | bytes
@@ -75,7 +75,7 @@ def members(braces: Braces, wanted: Type, vocabulary: Vocabulary, report: list[D
     values = [_member(item, wanted, vocabulary, report) for item in braces.items]
     if len(report) > before or None in values:
         return None
-    return nodes.LiteralSet(members=frozenset(values), element=plain(wanted), span=braces.span)  # type: ignore[arg-type]
+    return nodes.LiteralSet(members=frozenset(values), element=base_of(wanted), span=braces.span)  # type: ignore[arg-type]
 
 
 def _member(item: Literal_ | Name, wanted: Type, vocabulary: Vocabulary, report: list[Diagnostic]) -> Member | None:

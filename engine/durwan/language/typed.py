@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from durwan.diagnostics import Span
 from durwan.model import types
-from durwan.model.types import Type
+from durwan.model.types import Type, base_of
 from durwan.program import nodes
 from durwan.program.nodes import Expression
 
@@ -66,23 +66,6 @@ def is_constant(node: Expression) -> bool:
             return isinstance(node, LITERALS)
 
 
-def plain(declared: Type) -> Type:
-    """The type without its range or closed set: its kind."""
-    match declared:
-        case types.Int():
-            return types.Int()
-        case types.Number():
-            return types.Number()
-        case types.String():
-            return types.String()
-        case types.SetOf(types.Int()):
-            return types.SetOf(types.Int())
-        case types.SetOf(types.String()):
-            return types.SetOf(types.String())
-        case _:
-            return declared
-
-
 def same_kind(left: Type, right: Type) -> bool:
     """Whether two types are the same but for ranges and closed sets."""
-    return plain(left) == plain(right)
+    return base_of(left) == base_of(right)

@@ -106,3 +106,20 @@ INT64_MAX = 2**63 - 1
 # The first and last representable millisecond of the years 1 to 9999, between which every instant lies.
 TIME_MIN = -62_135_596_800_000
 TIME_MAX = 253_402_300_799_999
+
+
+def base_of(declared: Type) -> Type:
+    """The type without its range or its choices."""
+    match declared:
+        case Int():
+            return Int()
+        case Number():
+            return Number()
+        case String():
+            return String()
+        case SetOf(Int()):
+            return SetOf(Int())
+        case SetOf(String()):
+            return SetOf(String())
+        case _:
+            return declared

@@ -16,7 +16,7 @@ from durwan.backends.columns.polars_interface import pl
 from durwan.model import types
 from durwan.model.request import Attributes, KeyLookup
 from durwan.model.schema import Schema
-from durwan.model.types import TIME_MAX, TIME_MIN, Type
+from durwan.model.types import TIME_MAX, TIME_MIN, Type, base_of
 from durwan.model.values import Value, reader
 
 # Values that equal each other across types, as 1 and True, are told apart by their type.
@@ -55,23 +55,6 @@ class Column:
         outside = pl.Series(self.beyond, dtype=pl.UInt32).implode()
         beyond = tuple(rows.is_in(outside).arg_true()) if self.beyond else ()
         return Column(self.values.gather(rows), self.table, beyond)
-
-
-def base_of(declared: Type) -> Type:
-    """The type without its range or its choices."""
-    match declared:
-        case types.Int():
-            return types.Int()
-        case types.Number():
-            return types.Number()
-        case types.String():
-            return types.String()
-        case types.SetOf(types.Int()):
-            return types.SetOf(types.Int())
-        case types.SetOf(types.String()):
-            return types.SetOf(types.String())
-        case _:
-            return declared
 
 
 def unknown_column(base: Type, height: int) -> Column:

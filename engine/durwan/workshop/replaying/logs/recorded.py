@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from durwan.backends.columns.batch import ACTION, NOW, Batch
-from durwan.backends.columns.column import Column, KeyColumns, base_of, narrowed
+from durwan.backends.columns.column import Column, KeyColumns, narrowed
 from durwan.backends.columns.plan import attributes_read
 from durwan.backends.columns.polars_interface import pl
 from durwan.errors import DurwanError
 from durwan.model.request import KeyLookup, no_keys
 from durwan.model.schema import Schema
-from durwan.model.types import String, Type
+from durwan.model.types import String, Type, base_of
 from durwan.program.program import Program
 from durwan.workshop.replaying.logs.broken import BrokenRecords
 from durwan.workshop.replaying.logs.exported import ExportedFile, is_export
