@@ -11,9 +11,9 @@ import pytest
 
 from durwan.compilation import Compilation, compile_policy
 from durwan.language.policy_set import read_directory, read_mapping
-from durwan.model.types import base_of
 from durwan.model import types
 from durwan.model.address import AddressRange, NetworkSet, parse_network, prefixes
+from durwan.model.types import base_of
 from durwan.program import nodes
 from durwan.program.nodes import Expression
 from durwan.program.program import Program

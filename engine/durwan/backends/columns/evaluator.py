@@ -91,7 +91,7 @@ class ColumnsEvaluator:
 
     def explained(self, batch: Batch) -> list[Outcome]:
         """The whole outcome of each row: all remedies, the shadow rules that applied, the unknown attributes."""
-        whole = Deciding(self._program, self._plan, _in_one_piece(batch), self._all_rules)
+        whole = Deciding(self._program, self._plan, _aligned(batch), self._all_rules)
         rows = zip(whole.decided(with_doubts=True).iter_rows(), whole.details().iter_rows(named=True), strict=True)
         return [self._whole(code, details) for (code, _), details in rows]
 
@@ -109,7 +109,7 @@ class ColumnsEvaluator:
         return [place for place, rule in enumerate(self._program.rules) if not rule.shadow]
 
     def _decided(self, batch: Batch, *, with_doubts: bool) -> pl.DataFrame:
-        batch = _in_one_piece(batch)
+        batch = _aligned(batch)
         groups = self._groups(batch)
         if not self._is_parted(batch, groups):
             return Deciding(self._program, self._plan, batch, self._deciding_rules).decided(with_doubts=with_doubts)
@@ -187,9 +187,10 @@ class ColumnsEvaluator:
         return replace_outcome(found, shadows=shadows, revision=self._revision)
 
 
-def _in_one_piece(batch: Batch) -> Batch:
-    """The batch, each column in one piece of memory: where pieces differ, polars aligns all columns in each step."""
-    return replace(batch, frame=batch.frame.rechunk())
+def _aligned(batch: Batch) -> Batch:
+    """The batch, all columns in the same pieces of memory: where they differ, polars aligns them in each step."""
+    pieces = {tuple(column.chunk_lengths()) for column in batch.frame}
+    return batch if len(pieces) == 1 else replace(batch, frame=batch.frame.rechunk())
 
 
 __all__ = ["CODE", "DOUBT", "ColumnsEvaluator"]
