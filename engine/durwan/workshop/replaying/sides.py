@@ -12,8 +12,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, Protocol
 
-from durwan.backends.columns.batch import Batch
+from durwan.backends.columns.batch import ACTION, NOW, Batch
 from durwan.backends.columns.evaluator import CODE, ColumnsEvaluator
+from durwan.backends.columns.plan import attributes_read
 from durwan.backends.columns.polars_interface import pl
 from durwan.credentials.refusals import CODES
 from durwan.model.decision import Outcome
@@ -127,7 +128,7 @@ class ProgramSide:
         rows = _where(codes, self._evaluator, "allow")
         if not len(rows):
             return numbers
-        refused = self._refusing.first_applied(_taken(batch, rows))
+        refused = self._refusing.first_applied(_taken(self._refusing.part_of(batch), rows))
         found = refused.is_not_null()
         if not found.any():
             return numbers
@@ -197,8 +198,14 @@ class _Alone:
 
     def __init__(self, program: Program, rules: Sequence[Rule]) -> None:
         denies = tuple(replace(rule, effect="deny", shadow=False, remedy=None, obligations=()) for rule in rules)
-        self._evaluator = ColumnsEvaluator(replace(program, rules=denies, limits=(), invariants=()))
+        alone = replace(program, rules=denies, limits=(), invariants=())
+        self._evaluator = ColumnsEvaluator(alone)
+        self._paths = sorted(attributes_read(alone))
         self.outcomes = [Answer("deny", rule.name, rule.status, rule.code, "") for rule in denies]
+
+    def part_of(self, batch: Batch) -> Batch:
+        """The columns that these rules read: rows are taken out of few much faster than out of all."""
+        return replace(batch, frame=batch.frame.select(ACTION, NOW, *self._paths))
 
     def first_applied(self, batch: Batch) -> pl.Series:
         """For each row the place of the first rule that applies; null where none does."""
