@@ -21,7 +21,7 @@ from durwan.cli.exits import INTERRUPTED, USAGE
 from durwan.cli.policy_check import main
 from durwan.workshop.replaying.logs import RecordedRequests
 from durwan.workshop.replaying.logs.lines import LinesFile, line_starts
-from durwan.workshop.replaying.processes import WorkerError, WorkerFaultError, usable_processors
+from durwan.workshop.replaying.processes import WorkerError, WorkerFaultError, usable_processors, worker
 from durwan.workshop.replaying.processes.workers import workers
 from durwan.workshop.replaying.question import Question
 from durwan.workshop.replaying.running import replay
@@ -261,8 +261,17 @@ def test_a_process_that_is_killed(logs: Path, question: Question) -> None:
 
 
 def children() -> list[int]:
-    """The processes that this one has started and that are still there."""
-    return [int(each) for path in Path("/proc/self/task").glob("*/children") for each in path.read_text().split()]
+    """The processes that a replay has started here and that are still there; other tests have started others."""
+    paths = Path("/proc/self/task").glob("*/children")
+    started = [int(each) for path in paths for each in path.read_text().split()]
+    return [each for each in started if worker.__name__.encode() in _command_of(each)]
+
+
+def _command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def test_a_fault_in_a_process_is_told(question: Question) -> None:
