@@ -1,6 +1,6 @@
 """W7, in process: a raw signed request to a decision, beside the bare verification of its HMAC.
 
-    python benchmarks/authorizing.py [--repeat 15] [--number 2000]
+    python -m benchmarks.authorizing [--repeat 15] [--number 2000]
 
 Each request is signed by our own scheme with a nonce of its own, and is accepted once: signatures are made before the
 clock runs. What is timed: the authenticator (form, key, signature, replay guard in memory), then the decision; and the

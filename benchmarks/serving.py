@@ -1,6 +1,6 @@
 """W7, over HTTP: forward authentication by `durwan serve`, beside the same server answering a constant.
 
-    python benchmarks/serving.py [--repeat 15] [--number 4000] [--connections 16] [--only TEXT]
+    python -m benchmarks.serving [--repeat 15] [--number 4000] [--connections 16] [--only TEXT]
 
 Each contender is a server of its own, on the same uvicorn with the same settings; they are alive at once and take
 turns, so that both meet the same noise. A turn is so many requests over connections that stay open, one at a time on
