@@ -27,7 +27,7 @@ from typing import Any, Final, cast
 from durwan.audit.masking import SAME, Masking, Way, is_secret_name
 from durwan.audit.record import DecisionRecord
 from durwan.credentials.secret import Secret
-from durwan.credentials.secret_text import LEAK_PATTERN
+from durwan.credentials.secret_text import LEAK_MARK, LEAK_PATTERN
 from durwan.model.values import StringSet, format_duration
 
 MOST_BYTES: Final = 1024
@@ -115,7 +115,7 @@ class PlainForm:
         room = min(walk.left, MOST_MEMBERS)
         for name, value in attributes.items() if len(attributes) <= room else islice(attributes.items(), room):
             # What most attributes are is written as it is: this is done in the thread of whoever asks.
-            is_plain = type(value) is str and len(value) <= SHORT and "dw" not in value
+            is_plain = type(value) is str and len(value) <= SHORT and LEAK_MARK not in value
             plain = value if is_plain else walk.value(value, 2)
             written, way = known.get(name) or self._know(context, name)
             found[written] = plain if way is None else self._masking.value(way, plain)
@@ -151,7 +151,7 @@ class Walk:
     def value(self, value: object, depth: int) -> Any:
         """The value as plain data."""
         self.left -= 1
-        if type(value) is str and len(value) <= SHORT and "dw" not in value:
+        if type(value) is str and len(value) <= SHORT and LEAK_MARK not in value:
             return value
         write = _WRITERS.get(type(value))
         return _odd(value) if write is None else write(self, value, depth)
@@ -192,15 +192,15 @@ def _is_short(texts: Iterable[Any]) -> bool:
     if set(map(type, given)) != {str}:
         return False
     joined = "".join(given)
-    return len(joined) <= SHORT and "dw" not in joined
+    return len(joined) <= SHORT and LEAK_MARK not in joined
 
 
 def _short_texts(values: Iterable[object]) -> list[Any]:
-    return [each for each in values if type(each) is str and len(each) <= SHORT and "dw" not in each]
+    return [each for each in values if type(each) is str and len(each) <= SHORT and LEAK_MARK not in each]
 
 
 def _text(text: str) -> Any:
-    if "dw" in text and _LEAK.search(text):
+    if LEAK_MARK in text and _LEAK.search(text):
         return dict(_SECRET)
     if len(text) <= SHORT:
         return text
@@ -221,7 +221,7 @@ def written_name(name: object) -> str:
         return f"$name {_kind_of(name)}"
     if name[:1] == "$":
         name = f"${name}"
-    if len(name) > _MOST_NAME or "dw" in name:
+    if len(name) > _MOST_NAME or LEAK_MARK in name:
         digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
         return name if len(name) <= _MOST_NAME and not _LEAK.search(name) else f"$name {digest[:32]}"
     return name

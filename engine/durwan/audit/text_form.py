@@ -22,6 +22,7 @@ from durwan.audit.entry import text_of
 from durwan.audit.masking import SAME, Masking, Way
 from durwan.audit.plain import BESIDE, INT64, MOST_MEMBERS, MOST_VALUES, SHORT, PlainForm, Walk, written_name
 from durwan.audit.record import DecisionRecord
+from durwan.credentials.secret_text import LEAK_MARK
 from durwan.model.values import StringSet
 
 # What differs from request to request. The rest of a record is a rule's, and the same whenever it decides.
@@ -155,7 +156,7 @@ def _check_texts(values: Collection[object]) -> None:
 
 def _check_length(text: str) -> None:
     """A text that is longer may be cut, and one in which a secret begins is looked at closely."""
-    if len(text) > SHORT or "dw" in text:
+    if len(text) > SHORT or LEAK_MARK in text:
         raise _OddError
 
 

@@ -21,6 +21,8 @@ from zlib import crc32
 
 Purpose = Literal["dwk", "dws", "dwt"]
 
+# A text without it has no match of the pattern: cheap to ask first.
+LEAK_MARK: Final = "dw"
 LEAK_PATTERN: Final = r"\bdw[kst]_(?:live|test)_[0-9A-Za-z]{49}\b"
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -52,4 +54,4 @@ def _check(text: str) -> str:
     return digits
 
 
-__all__ = ["LEAK_PATTERN", "Purpose", "is_secret_text", "new_secret_text"]
+__all__ = ["LEAK_MARK", "LEAK_PATTERN", "Purpose", "is_secret_text", "new_secret_text"]

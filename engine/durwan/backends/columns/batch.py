@@ -17,7 +17,7 @@ pair, is named in `Batch.beyond`: those rows are for another evaluator.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -50,6 +50,21 @@ class Batch:
     frame: pl.DataFrame
     tables: Mapping[str, Sequence[Value]] = field(default_factory=dict[str, Sequence[Value]])
     beyond: tuple[int, ...] = ()
+
+    def of(self, paths: Iterable[str]) -> Batch:
+        """Some of its attributes: rows are taken out of few columns much faster than out of all."""
+        return replace(self, frame=self.frame.select(ACTION, NOW, *paths))
+
+    def at(self, rows: pl.Series) -> Batch:
+        """Some of its rows."""
+        return Batch(frame=self.frame[rows], tables=self.tables, beyond=beyond_at(self.beyond, rows))
+
+
+def beyond_at(beyond: Sequence[int], rows: pl.Series) -> tuple[int, ...]:
+    """The places among some rows of those that columns cannot hold."""
+    if not beyond:
+        return ()
+    return tuple(rows.is_in(pl.Series(beyond, dtype=pl.UInt32).implode()).fill_null(value=False).arg_true())
 
 
 def data_type(declared: Type) -> pl.DataType:

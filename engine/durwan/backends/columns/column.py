@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
-from durwan.backends.columns.batch import data_type, is_coded, is_text, place, units
+from durwan.backends.columns.batch import beyond_at, data_type, is_coded, is_text, place, units
 from durwan.backends.columns.polars_interface import pl
 from durwan.model import types
 from durwan.model.request import Attributes, KeyLookup
@@ -52,9 +52,7 @@ class Column:
 
     def at(self, rows: pl.Series) -> Column:
         """The column of the values at some rows."""
-        outside = pl.Series(self.beyond, dtype=pl.UInt32).implode()
-        beyond = tuple(rows.is_in(outside).arg_true()) if self.beyond else ()
-        return Column(self.values.gather(rows), self.table, beyond)
+        return Column(self.values.gather(rows), self.table, beyond_at(self.beyond, rows))
 
 
 def unknown_column(base: Type, height: int) -> Column:
@@ -246,8 +244,7 @@ class KeyColumns:
             writer.add(self._attributes(str(key_id)).read(path))
         looked = writer.column()
         found = looked.values.gather(ids.values)
-        outside = pl.Series(looked.beyond, dtype=pl.UInt32)
-        beyond = own.beyond + tuple(ids.values.is_in(outside.implode()).fill_null(value=False).arg_true())
+        beyond = own.beyond + beyond_at(looked.beyond, ids.values)
         if is_empty:
             return Column(found, looked.table, tuple(sorted(beyond)))
         if looked.table is None or own.table is None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
-from durwan.backends.columns.batch import ACTION, NOW, Batch
+from durwan.backends.columns.batch import ACTION, Batch
 from durwan.backends.columns.deciding import (
     CODE,
     DOUBT,
@@ -118,7 +118,7 @@ class ColumnsEvaluator:
         for rules, codes in groups.items():
             is_meant = any_of(pl.col(ACTION).eq_missing(code) for code in codes)
             rows = batch.frame.select(is_meant).to_series().arg_true()
-            part = Batch(frame=batch.frame.select(ACTION, NOW, *self._columns(rules))[rows], tables=batch.tables)
+            part = batch.of(self._columns(rules)).at(rows)
             decided = Deciding(self._program, self._plan, part, rules).decided(with_doubts=with_doubts)
             columns = [
                 column.scatter(rows, values) for column, values in zip(columns, decided.get_columns(), strict=True)

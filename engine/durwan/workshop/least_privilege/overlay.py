@@ -96,7 +96,6 @@ class Overlay:
         self.today = pl.DataFrame([rows, holder, ids.get_column(NOW), *held])
         self._beyond = {row: place for place, row in enumerate(batch.beyond)}
         self._tables = {**batch.tables}
-        self._offsets: dict[str, int] = {}
         self.assumed = self._assumed(batch.frame)
         self._frame = self._with_addresses(batch.frame)
 

@@ -225,16 +225,17 @@ class RecordedRequests:
 
     @contextmanager
     def counting_anew(self) -> Generator[BrokenRecords]:
-        """A pass over the requests: the records that are broken begin anew."""
+        """A pass over the requests: what is broken, and how much was read, is counted anew."""
         self.broken = BrokenRecords(self._aside)
+        self.read_elsewhere = 0
+        for file in self._files:
+            file.position = 0
         try:
             yield self.broken
         finally:
             self.broken.close()
 
     def _steps(self, attributes: Collection[str]) -> Iterator[Columns]:
-        for file in self._files:
-            file.position = 0
         for file in self._files:
             try:
                 yield from file.steps(self.broken, attributes)

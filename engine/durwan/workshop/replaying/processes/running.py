@@ -68,7 +68,7 @@ def replay_in_processes(
     """
     whole = Partial(Flips(question.amounts))
     places = Places()
-    requests = log.read_elsewhere = 0
+    requests = 0
     with (
         tempfile.TemporaryDirectory(prefix="durwan-replay-") as folder,
         log.counting_anew() as broken,
