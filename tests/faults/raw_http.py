@@ -12,7 +12,6 @@ import argparse
 import base64
 import json
 import re
-import socket
 import sys
 import tempfile
 import time
@@ -24,7 +23,7 @@ from pathlib import Path
 from random import Random
 
 from durwan.audit.record import DecisionRecord
-from tests.gateways.asgi_venue import PARSERS, Parser, Reached, Venue, serving
+from tests.gateways.asgi_venue import PARSERS, Parser, Reached, Venue, exchange, serving
 
 _CORPUS = Path(__file__).parents[1] / "corpora" / "http_raw.json"
 # Seconds to wait for a server that may be waiting itself, and for the last that it does after everybody has left.
@@ -141,16 +140,10 @@ def _with_target(random: Random, raw: bytes) -> bytes:
 
 def send(port: int, raw: bytes, source: str) -> bytes:
     """What comes back to an address of this machine until the server closes, or says nothing more."""
-    found = b""
     try:
-        with socket.create_connection(("127.0.0.1", port), source_address=(source, 0)) as connection:
-            connection.settimeout(_PATIENCE)
-            connection.sendall(raw)
-            while part := connection.recv(65536):
-                found += part
+        return exchange(port, raw, seconds=_PATIENCE, source=source)
     except (TimeoutError, ConnectionError):
-        pass
-    return found
+        return b""
 
 
 class Side:

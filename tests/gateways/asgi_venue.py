@@ -215,9 +215,12 @@ def serving(app: ASGIApp, parser: Parser, **settings: Any) -> Generator[int]:
         thread.join(10)
 
 
-def exchange(port: int, raw: bytes, *, seconds: float = 5.0) -> bytes:
-    """All that the server sends in return for some bytes, until it closes the connection or has nothing more to say."""
-    with socket.create_connection(("127.0.0.1", port)) as connection:
+def exchange(port: int, raw: bytes, *, seconds: float = 5.0, source: str = "") -> bytes:
+    """All that the server sends in return for some bytes, until it closes the connection or has nothing more to say.
+
+    With a source, they come from that address of this machine.
+    """
+    with socket.create_connection(("127.0.0.1", port), source_address=(source, 0)) as connection:
         connection.settimeout(seconds)
         found = b""
         try:

@@ -1,14 +1,29 @@
-"""Proxies that stand for all tests that do not harm them."""
+"""A server for the tests of a module, and proxies that stand for all tests that do not harm them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.gateways.proxies import PROXIES, Stand, missing, program, standing
+from tests.serving import Running, serving
+from tests.venues import Venue
+
+
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Venue:
+    """What a server is configured with, and who may ask it."""
+    return Venue(tmp_path_factory.mktemp("venue"))
+
+
+@pytest.fixture(scope="module")
+def server(venue: Venue) -> Iterator[Running]:
+    """A server of the venue."""
+    with serving(venue.configuration, venue.folder / "log") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

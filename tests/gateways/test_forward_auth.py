@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import pytest
 
-from tests.serving import Response, Running, serving
+from tests.serving import Response, Running
 from tests.venues import CLIENT, HOST, Venue, forwarded
 
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 FORWARD, NGINX, ENVOY = "/forward-auth", "/nginx", "/envoy"
-
-
-@pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Venue:
-    return Venue(tmp_path_factory.mktemp("venue"))
-
-
-@pytest.fixture(scope="module")
-def server(venue: Venue) -> Iterator[Running]:
-    with serving(venue.configuration, venue.folder / "log") as running:
-        yield running
 
 
 def asked(

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from durwan.gateways.opa import request_of
-from tests.serving import Running, serving
+from tests.serving import Running
 from tests.venues import CLIENT, HOST, Venue
 
 PATH = "/v1/data/durwan"
-
-
-@pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Venue:
-    return Venue(tmp_path_factory.mktemp("venue"))
-
-
-@pytest.fixture(scope="module")
-def server(venue: Venue) -> Iterator[Running]:
-    with serving(venue.configuration, venue.folder / "log") as running:
-        yield running
 
 
 def apisix(method: str, path: str, headers: dict[str, Any], query: Any = None, client: str = CLIENT) -> dict[str, Any]:
